@@ -1,0 +1,1 @@
+"""The network: one file per provider, one contract, one HTTP transport. Imports core, never storage."""

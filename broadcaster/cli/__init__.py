@@ -1,0 +1,1 @@
+"""The command line: calls actions, and is the one place that may start workers and web together."""

@@ -1,0 +1,1 @@
+"""Rows: tables, migrations, queries and the only commit. Imports core and SQLModel, never channels."""

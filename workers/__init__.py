@@ -1,0 +1,1 @@
+"""A door: Celery tasks of a few lines each, into actions. Never imports web."""
