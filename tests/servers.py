@@ -40,6 +40,15 @@ rm -rf "$3"
 """
 
 
+@contextmanager
+def _folder(prefix: str) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=TEMPORARY))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Daemon:
     """A server process in a folder of its own, which can be stopped, killed and started again."""
 
@@ -170,16 +179,13 @@ def postgres(*, durable: bool = False, version: int = 18, settings: Sequence[str
     if known := os.environ.get("BROADCASTER_TEST_PG"):
         yield Postgres(Path(known))
         return
-    folder = Path(tempfile.mkdtemp(prefix="bpg", dir=TEMPORARY))
-    try:
+    with _folder("bpg") as folder:
         daemon = _postgres_daemon(folder, _settings(durable=durable, further=settings), version=version)
         daemon.start()
         try:
             yield Postgres(folder, daemon=daemon)
         finally:
             daemon.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _settings(*, durable: bool, further: Sequence[str]) -> list[str]:
@@ -252,15 +258,12 @@ def _reachable(binaries: Path, wrap: list[str], folder: Path) -> Path:
 @contextmanager
 def valkey(*, durable: bool = False) -> Iterator[Valkey]:
     """Yield a fresh server; `durable` appends each write to a file and waits for the disk."""
-    folder = Path(tempfile.mkdtemp(prefix="bvk", dir=TEMPORARY))
-    try:
+    with _folder("bvk") as folder:
         server = _start_valkey(folder, ["--appendonly", "yes", "--appendfsync", "always"] if durable else [])
         try:
             yield server
         finally:
             server.kill()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start_valkey(folder: Path, settings: list[str]) -> Valkey:
