@@ -54,8 +54,7 @@ class Daemon:
 
     def __init__(self, command: Sequence[str], *, folder: Path, answers: Callable[[], bool]) -> None:
         self.folder = folder
-        self._command = [*command]
-        self._answers = answers
+        self._command, self._answers = [*command], answers
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -117,7 +116,7 @@ class Postgres:
         self.daemon.stop(signal.SIGINT)
 
     def kill(self) -> None:
-        """Stop at once without a checkpoint, as in a power cut; the next start recovers from the log."""
+        """Stop at once without a checkpoint; the next start recovers from the log."""
         self.daemon.stop(signal.SIGQUIT)
 
     def url(self, database: str) -> str:
@@ -150,9 +149,8 @@ class Valkey:
     """A Valkey server on a free port of this machine."""
 
     def __init__(self, port: int, daemon: Daemon) -> None:
-        self.port = port
+        self.port, self.daemon = port, daemon
         self.url = f"redis://127.0.0.1:{port}/0"
-        self.daemon = daemon
 
     def start(self) -> None:
         """Start again on the same port and data."""
@@ -179,18 +177,14 @@ def postgres(*, durable: bool = False, version: int = 18, settings: Sequence[str
         yield Postgres(Path(known))
         return
     with _folder("bpg") as folder:
-        daemon = _postgres_daemon(folder, _settings(durable=durable, further=settings), version=version)
+        switch = "on" if durable else "off"
+        ours = [f"{name}={switch}" for name in ("fsync", "synchronous_commit", "full_page_writes")]
+        daemon = _postgres_daemon(folder, [*ours, *settings], version=version)
         daemon.start()
         try:
             yield Postgres(folder, daemon=daemon)
         finally:
             daemon.stop()
-
-
-def _settings(*, durable: bool, further: Sequence[str]) -> list[str]:
-    switch = "on" if durable else "off"
-    ours = [f"{name}={switch}" for name in ("fsync", "synchronous_commit", "full_page_writes")]
-    return [word for setting in [*ours, *further] for word in ("-c", setting)]
 
 
 def _postgres_daemon(folder: Path, settings: list[str], *, version: int) -> Daemon:
@@ -205,7 +199,8 @@ def _postgres_daemon(folder: Path, settings: list[str], *, version: int) -> Daem
     made = subprocess.run(initdb, cwd=folder, capture_output=True, text=True)
     if made.returncode:
         raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
-    command = [*wrap, str(binaries / "postgres"), "-D", data, "-k", str(folder), "-h", "", *settings]
+    command = [*wrap, str(binaries / "postgres"), "-D", data, "-k", str(folder), "-h", ""]
+    command += [f"--{setting}" for setting in settings]
     return Daemon(command, folder=folder, answers=functools.partial(_postgres_answers, folder))
 
 
