@@ -153,7 +153,6 @@ class Valkey:
         self.url = f"redis://127.0.0.1:{port}/0"
 
     def start(self) -> None:
-        """Start again on the same port and data."""
         self.daemon.start()
 
     def stop(self) -> None:
@@ -260,8 +259,7 @@ def valkey(*, durable: bool = False) -> Iterator[Valkey]:
 
 
 def _start_valkey(folder: Path, settings: list[str]) -> Valkey:
-    """Somebody may take the free port before the server does, so this tries more than once."""
-    for left in (2, 1, 0):
+    for left in (2, 1, 0):  # somebody may take the free port before the server does
         port = free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--pidfile", str(folder / "pid")]
         command = [str(_valkey_binary()), *options, "--save", "", *settings]
