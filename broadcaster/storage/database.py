@@ -1,0 +1,208 @@
+"""The engine, and the only place that commits.
+
+``Database.transaction()`` refuses to commit a change to an audited table that left no log event: what has been written
+is read off the statements themselves, so raw SQL and bulk statements are seen too.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, Connection, Engine, TextClause, bindparam, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from broadcaster.core.errors import Unavailable, UntracedChange
+
+#: Tables whose every change leaves a log event. Left out on purpose: what the log covers in another way (steps and
+#: deliveries by the window that settles them), projections, leases, raw inbound events, the log itself.
+AUDITED = frozenset(
+    [
+        "account",
+        "address",
+        "attribute_definition",
+        "audience",
+        "audience_member",
+        "brand",
+        "campaign",
+        "closed_day",
+        "consent_event",
+        "consent_evidence",
+        "contact",
+        "contact_address",
+        "contact_group",
+        "contact_interest",
+        "contact_merge",
+        "erased_item",
+        "group_member",
+        "interest",
+        "media_file",
+        "optin_request",
+        "person_key",
+        "preference_event",
+        "privacy_request",
+        "purpose",
+        "setting",
+        "staff",
+        "suppression",
+        "template",
+        "template_variant",
+        "wording",
+    ]
+)
+
+_WRITE = re.compile(r"\b(?:insert\s+(?:or\s+\w+\s+)?into|update|delete\s+from)\s+[\"]?(\w+)", re.IGNORECASE)
+BUSY_TIMEOUT_MS = 5000
+
+
+@functools.lru_cache(maxsize=4096)
+def audited_tables(statement: str) -> frozenset[str]:
+    """Return the audited tables *statement* writes to."""
+    return frozenset(name.lower() for name in _WRITE.findall(statement)) & AUDITED
+
+
+class Database:
+    """One database, SQLite or PostgreSQL. Create it after forking: sockets must not be shared."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.owner = secrets.token_hex(8)  #: names this process in leases
+        self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url, pool_size)
+        event.listen(self.engine, "before_cursor_execute", _note_writes)
+
+    @contextmanager
+    def transaction(self, actor: str = "system") -> Iterator[Session]:
+        """Commit when the block ends, roll back if it raises. Nothing else commits.
+
+        *actor* goes into the log: ``system``, ``person``, ``staff:<id>``, ``cli:<user>``, ``provider:<account>``.
+        Raises UntracedChange if an audited table changed and no log event was recorded; Unavailable if the database is
+        locked or away.
+        """
+        with self._session(writing=True) as session:
+            session.info["actor"] = actor
+            written: set[str] = set()
+            session.connection().info["written"] = written
+            yield session
+            session.flush()
+            if written and not session.info.get("traced"):
+                raise UntracedChange(f"changed without a log event: {', '.join(sorted(written))}")
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session that must not write; it never waits for a writer."""
+        with self._session(writing=False) as session:
+            session.connection().info["written"] = _Forbidden()
+            yield session
+
+    @contextmanager
+    def _session(self, *, writing: bool) -> Iterator[Session]:
+        options = {} if writing else {"broadcaster_reading": True}
+        try:
+            with (
+                self.engine.connect().execution_options(**options) as connection,
+                Session(connection, expire_on_commit=False) as session,
+            ):
+                yield session
+        except OperationalError as problem:
+            raise Unavailable(_plain_words(problem)) from problem
+
+    def now(self, session: Session) -> datetime:
+        """Return the time by the database's clock, aware, UTC."""
+        if self.sqlite:
+            return datetime.now(UTC)
+        value: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
+        return value.astimezone(UTC)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class _Forbidden(set[str]):
+    """Refuses what a reading session tries to write."""
+
+    def update(self, *names: Any) -> None:
+        if any(names):
+            raise UntracedChange("a reading session tried to write")
+
+
+def _note_writes(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    touched = audited_tables(statement)
+    if touched:
+        connection.info.setdefault("written", set()).update(touched)
+
+
+def _plain_words(problem: DBAPIError) -> str:
+    """Say what is wrong without the statement or its values."""
+    if isinstance(problem.orig, sqlite3.Error):
+        return f"the database does not answer now: {problem.orig}"
+    return "the database does not answer now"
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own way loses updates
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a lost "dispatching" row is a duplicate, a lost opt-out a broken promise
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "temp_store=MEMORY",
+            "cache_size=-32000",
+            "recursive_triggers=ON",  # so that INSERT OR REPLACE cannot slip past a DELETE trigger
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("broadcaster_reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=10s"},
+    )
+
+
+def sql(statement: str, *times: str, json: tuple[str, ...] = ()) -> TextClause:
+    """Return *statement* with the parameters named in *times* bound as aware UTC, those in *json* as JSON."""
+    binds = [bindparam(name, type_=UTCDateTime()) for name in times] + [bindparam(name, type_=JSON()) for name in json]
+    return text(statement).bindparams(*binds)
+
+
+_LEASE = sql(
+    "INSERT INTO lease (name, owner, until) VALUES (:name, :owner, :until) "
+    "ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until "
+    "WHERE lease.owner = excluded.owner OR lease.until < :now RETURNING name",
+    "until",
+    "now",
+)
+
+
+def take_lease(session: Session, database: Database, name: str, *, owner: str, seconds: float) -> bool:
+    """Take or renew the lease *name* for *seconds* by the database's clock; False if another holds it."""
+    now = database.now(session)
+    values = {"name": name, "owner": owner, "until": now + timedelta(seconds=seconds), "now": now}
+    return session.connection().execute(_LEASE, values).first() is not None
