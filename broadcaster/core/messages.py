@@ -107,7 +107,10 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says of a message it took. ``outcome`` refines ``failed`` (opted out, unreachable ...)."""
+    """What a provider says of a message it took. ``outcome`` refines ``failed`` (opted out, unreachable ...).
+
+    ``reference`` is our own, where the provider hands it back: it settles a call whose answer never came.
+    """
 
     event_key: str
     provider_id: str
@@ -115,6 +118,7 @@ class Receipt:
     occurred_at: datetime
     outcome: Outcome | None = None
     provider_code: str | None = None
+    reference: str = ""
 
 
 ChannelEvent = Inbound | Receipt
