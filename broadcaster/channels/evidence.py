@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from broadcaster.channels.contract import Finished, boottime
 from broadcaster.channels.transport import HttpCall, HttpError, HttpLimits, HttpResult, HttpWindow
 from broadcaster.core.deliveries import Outcome, clamp_retry_after
+from broadcaster.core.errors import MessageRejected
 from broadcaster.core.messages import CallResult, Outbound
 
 #: Reads an answer the transport could not settle by itself; None: "my table does not know this".
@@ -53,7 +54,7 @@ def classify(result: HttpResult, read: Read, now: datetime) -> CallResult:
         return settled
     try:
         said = read(result)
-    except (ValueError, TypeError, KeyError, LookupError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         said = None  # an answer nobody can read
     if said is None:
         return _from_status(result, now)
@@ -120,7 +121,10 @@ class HttpSender:
 
     def prepare(self, outbound: Outbound) -> HttpCall:
         """Build the request. Raises MessageRejected."""
-        return self._build(outbound)
+        try:
+            return self._build(outbound)
+        except UnicodeError:
+            raise MessageRejected("the message holds characters that cannot be sent") from None
 
     def start(self, ref: int, prepared: HttpCall, deadline: float) -> None:
         """Start a call unless ``boottime()`` has passed *deadline* at the first byte."""
