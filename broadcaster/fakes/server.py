@@ -39,14 +39,16 @@ class Behaviour(StrEnum):
     RESET = "reset"  #: accepts, then resets the connection
     CLOSE = "close"  #: reads the request, closes the connection without an answer
     ERROR_500 = "error_500"  #: accepts, then fails
-    HTML_502 = "html_502"
+    HTML_502 = "html_502"  #: a proxy answers; the provider never saw it
     EMPTY_200 = "empty_200"
     GARBAGE_200 = "garbage_200"
     HUGE_200 = "huge_200"  #: a body without end, slowly
 
 
-#: Behaviours after which the provider has the message although the caller cannot know.
-ACCEPTS = frozenset(Behaviour) - {Behaviour.BLOCKED, Behaviour.NOBODY, Behaviour.THROTTLED, Behaviour.CREDENTIAL}
+#: Behaviours after which the provider has the message, whether or not the caller can know.
+ACCEPTS = frozenset(Behaviour) - {
+    *(Behaviour.BLOCKED, Behaviour.NOBODY, Behaviour.THROTTLED, Behaviour.CREDENTIAL, Behaviour.HTML_502),
+}
 
 
 @dataclass(frozen=True, slots=True)
