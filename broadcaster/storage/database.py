@@ -7,15 +7,16 @@ is read off the statements themselves, so raw SQL and bulk statements are seen t
 from __future__ import annotations
 
 import functools
+import json
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Engine, TextClause, bindparam, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
@@ -186,10 +187,9 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
     )
 
 
-def sql(statement: str, *times: str, json: tuple[str, ...] = ()) -> TextClause:
-    """Return *statement* with the parameters named in *times* bound as aware UTC, those in *json* as JSON."""
-    binds = [bindparam(name, type_=UTCDateTime()) for name in times] + [bindparam(name, type_=JSON()) for name in json]
-    return text(statement).bindparams(*binds)
+def sql(statement: str, *times: str) -> TextClause:
+    """Return *statement* with the parameters named in *times* bound as aware UTC."""
+    return text(statement).bindparams(*(bindparam(name, type_=UTCDateTime()) for name in times))
 
 
 _LEASE = sql(
@@ -206,3 +206,32 @@ def take_lease(session: Session, database: Database, name: str, *, owner: str, s
     now = database.now(session)
     values = {"name": name, "owner": owner, "until": now + timedelta(seconds=seconds), "now": now}
     return session.connection().execute(_LEASE, values).first() is not None
+
+
+def allocate(session: Session, table: str, count: int) -> list[int]:
+    """Reserve *count* ids of *table*, ascending, so that rows that refer to each other go in by bulk statements.
+
+    On SQLite the writer is alone; on PostgreSQL the table's sequence gives them.
+    """
+    if not count:
+        return []
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        top = connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()
+        reserved = max(int(top), session.info.get(("allocated", table), 0))
+        session.info["allocated", table] = reserved + count
+        return list(range(reserved + 1, reserved + count + 1))
+    query = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+    return [int(row[0]) for row in connection.execute(query, {"table": table, "count": count})]
+
+
+def id_list(session: Session, ids: Sequence[int]) -> Any:
+    """Return *ids* as the parameter that ``any_id`` expects: an array on PostgreSQL, JSON text on SQLite."""
+    return list(ids) if session.connection().dialect.name == "postgresql" else json.dumps(list(ids))
+
+
+def any_id(session: Session, parameter: str = "ids") -> str:
+    """Return the SQL that tests a column against ``id_list``, to follow the column's name."""
+    if session.connection().dialect.name == "postgresql":
+        return f"= ANY(CAST(:{parameter} AS bigint[]))"
+    return f"IN (SELECT value FROM json_each(:{parameter}))"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import func, select, text
 from sqlmodel import Session, col
+from sqlmodel import select as select_model
 
 from broadcaster.core import events
 from broadcaster.core.event_types import Event
@@ -49,11 +50,11 @@ def record(
     return entry.id
 
 
-def unnumbered(session: Session, limit: int) -> Sequence[Row[tuple[int, str, bytes]]]:
+def unnumbered(session: Session, limit: int) -> list[tuple[int, str, bytes]]:
     """Return (id, kind, commitment) of entries without a position, oldest first."""
     query = select(col(LogEntry.id), col(LogEntry.kind), col(LogEntry.commitment))
     query = query.where(col(LogEntry.position).is_(None)).order_by(col(LogEntry.id)).limit(limit)
-    return session.connection().execute(query).all()
+    return [(row[0], row[1], bytes(row[2])) for row in session.connection().execute(query)]
 
 
 def number(session: Session, positions: Sequence[tuple[int, int]]) -> None:
@@ -64,13 +65,7 @@ def number(session: Session, positions: Sequence[tuple[int, int]]) -> None:
 
 def head(session: Session) -> Checkpoint | None:
     """Return the newest checkpoint."""
-    return session.exec(_newest()).first()
-
-
-def _newest() -> Any:
-    from sqlmodel import select as model_select
-
-    return model_select(Checkpoint).order_by(col(Checkpoint.size).desc()).limit(1)
+    return session.exec(select_model(Checkpoint).order_by(col(Checkpoint.size).desc()).limit(1)).first()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ def count_unnumbered_before(session: Session, moment: datetime) -> int:
     return int(session.connection().execute(query).scalar_one())
 
 
-def activity(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Row[Any]]:
+def activity(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Any]:
     """Return the newest plain events (id, position, at, kind, event, staff id, body), newest first."""
     query = select(
         col(LogEntry.id),

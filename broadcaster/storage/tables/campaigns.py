@@ -252,6 +252,7 @@ class StepAttempt(SQLModel, table=True):
     settled_at: datetime | None = None
     outcome: str | None = None
     provider_code: str | None = None
+    provider_id: str | None = None
     consent_event_id: int = number()
     entry_id: int | None = number(null=True)
     commitment: bytes | None = blob(null=True)

@@ -1066,6 +1066,7 @@ def upgrade() -> None:
         sa.Column("settled_at", UTCDateTime(), nullable=True),
         sa.Column("outcome", AutoString(), nullable=True),
         sa.Column("provider_code", AutoString(), nullable=True),
+        sa.Column("provider_id", AutoString(), nullable=True),
         sa.Column("consent_event_id", sa.BigInteger(), nullable=False),
         sa.Column("entry_id", sa.BigInteger(), nullable=True),
         sa.Column("commitment", sa.LargeBinary(), nullable=True),

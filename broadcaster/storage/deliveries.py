@@ -1,0 +1,321 @@
+"""The hot path in SQL: lease a batch, read its steps, pass the gate, settle. Plain rows and bulk statements only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlmodel import Session
+
+from broadcaster.storage import consent
+from broadcaster.storage.database import any_id, id_list, sql
+
+LEASE_SECONDS = 30.0
+
+_DUE_BATCH = """
+    SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
+    WHERE b.open AND b.due_at <= :now AND b.account_id = :account
+      AND (b.lease_until IS NULL OR b.lease_until < :now) AND r.state = 'running' AND c.state = 'running'
+    ORDER BY b.due_at, b.id LIMIT 1 {skip}"""
+
+_LEASE_BATCH = """
+    UPDATE batch SET lease_owner = :owner, lease_until = :until WHERE id = ({due})
+    RETURNING id, run_id, account_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedBatch:
+    id: int
+    run_id: int
+    account_id: int
+
+
+def lease_batch(session: Session, *, account_id: int, owner: str, now: datetime) -> LeasedBatch | None:
+    """Lease the next due batch of an account, None if there is none; *now* is the database's time."""
+    skip = "FOR UPDATE OF b SKIP LOCKED" if session.connection().dialect.name == "postgresql" else ""
+    statement = sql(_LEASE_BATCH.format(due=_DUE_BATCH.format(skip=skip)), "now", "until")
+    values = {"now": now, "until": now + timedelta(seconds=LEASE_SECONDS), "owner": owner, "account": account_id}
+    row = session.connection().execute(statement, values).first()
+    return None if row is None else LeasedBatch(*row)
+
+
+_EXTEND = sql("UPDATE batch SET lease_until = :until WHERE lease_owner = :owner AND open", "until")
+
+
+def extend_leases(session: Session, *, owner: str, now: datetime) -> None:
+    """Renew every lease of *owner*."""
+    session.connection().execute(_EXTEND, {"owner": owner, "until": now + timedelta(seconds=LEASE_SECONDS)})
+
+
+#: What was left ``dispatching`` by somebody whose lease ran out: nobody knows how it ended (design, section 3.3).
+_ABANDONED = sql(
+    "UPDATE step SET state = :state, outcome = 'unknown', "
+    "due_at = CASE WHEN :state = 'planned' THEN :now ELSE due_at END "
+    "WHERE batch_id = :batch AND state = 'dispatching'",
+    "now",
+)
+
+
+def settle_abandoned(session: Session, batch_id: int, *, keyed: bool, now: datetime) -> int:
+    """Settle calls of a worker that died: try again where the provider honours our key, otherwise unknown."""
+    values = {"batch": batch_id, "state": "planned" if keyed else "unknown", "now": now}
+    return int(session.connection().execute(_ABANDONED, values).rowcount)
+
+
+_LOAD = sql(
+    """
+    SELECT s.id, s.attempt, s.address_id, a.value_ct, a.key_id AS address_key_id, ak.wrapped AS address_key,
+        ak.wrapping_key AS address_wrapping, a.digest, a.country AS address_country,
+        c.id AS contact_id, c.language, c.country, c.profession, c.birth_year, c.attributes, c.name_ct,
+        c.key_id AS contact_key_id, ck.wrapped AS contact_key, ck.wrapping_key AS contact_wrapping
+    FROM step s JOIN delivery d ON d.id = s.delivery_id JOIN contact c ON c.id = d.contact_id
+        JOIN address a ON a.id = s.address_id
+        LEFT JOIN person_key ak ON ak.id = a.key_id LEFT JOIN person_key ck ON ck.id = c.key_id
+    WHERE s.batch_id = :batch AND s.state = 'planned' AND s.due_at <= :now ORDER BY s.id""",
+    "now",
+)
+
+
+def load_steps(session: Session, batch_id: int, *, now: datetime) -> Sequence[Row[Any]]:
+    """Return the due steps of a batch with all that rendering needs."""
+    return session.connection().execute(_LOAD, {"batch": batch_id, "now": now}).all()
+
+
+@dataclass(frozen=True, slots=True)
+class GateFacts:
+    """What the gate must know of one step; ``blocked`` names a stop of the whole campaign or account."""
+
+    step_id: int
+    address_id: int
+    attempt: int
+    standing: str | None
+    wider: str | None
+    event_id: int | None
+    expires_at: datetime | None
+    address_status: str
+    suppressed: bool
+    campaign_state: str
+    account_state: str
+    not_after: datetime | None
+
+
+_FACTS = """
+    SELECT s.id, s.address_id, s.attempt, cs.standing, CASE WHEN cs.standing IS NULL THEN {wider} END AS wider,
+        cs.event_id, cs.expires_at, a.status, a.suppressed, p.state AS campaign_state, k.state AS account_state,
+        r.not_after
+    FROM step s JOIN address a ON a.id = s.address_id
+        JOIN batch b ON b.id = s.batch_id AND b.lease_owner = :owner
+        JOIN run r ON r.id = s.run_id JOIN campaign p ON p.id = r.campaign_id JOIN account k ON k.id = s.account_id
+        LEFT JOIN consent_state cs ON cs.address_id = s.address_id AND cs.purpose_id = s.purpose_id
+    WHERE s.id {ids} AND s.state = 'planned'"""
+
+
+def lock_addresses(session: Session, address_ids: Sequence[int]) -> None:
+    """Share-lock addresses in id order, so that an opt-out waits for the gate or the gate for it.
+
+    SQLite's one writer is lock enough.
+    """
+    if session.connection().dialect.name == "postgresql":
+        statement = text("SELECT id FROM address WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR SHARE")
+        session.connection().execute(statement, {"ids": sorted(address_ids)}).all()
+
+
+def gate_facts(session: Session, step_ids: Sequence[int], *, above: Sequence[int], owner: str) -> list[GateFacts]:
+    """Read the facts the gate decides on, after the locks are held; steps not ours or not planned are absent."""
+    statement = text(_FACTS.format(wider=consent.wider(above), ids=any_id(session))).columns(**_FACT_TYPES)
+    rows = session.connection().execute(statement, {"ids": id_list(session, step_ids), "owner": owner})
+    return [GateFacts(*row) for row in rows]
+
+
+def _fact_types() -> dict[str, Any]:
+    from broadcaster.storage.tables import ConsentStanding, Run
+
+    standing, run = ConsentStanding.__table__.c, Run.__table__.c  # type: ignore[attr-defined]
+    return {"expires_at": standing.expires_at.type, "not_after": run.not_after.type}
+
+
+_FACT_TYPES = _fact_types()
+
+_KEEP_ATTEMPT = """
+    INSERT INTO step_attempt (step_id, attempt, gate_at, settled_at, outcome, provider_code, provider_id,
+        consent_event_id, entry_id, commitment, salt)
+    SELECT id, attempt, gate_at, settled_at, outcome, provider_code, provider_id, consent_event_id, entry_id,
+        commitment, salt
+    FROM step WHERE id {ids} AND attempt > 0 AND gate_at IS NOT NULL ON CONFLICT DO NOTHING"""
+
+_DISPATCH_PG = sql(
+    """UPDATE step SET state = 'dispatching', attempt = attempt + 1, gate_at = :now, consent_event_id = v.event,
+        variant_id = v.variant, settled_at = NULL, outcome = NULL, provider_code = NULL, entry_id = NULL,
+        commitment = NULL, salt = NULL
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:events AS bigint[]), CAST(:variants AS bigint[])) AS v(id, event, variant)
+    WHERE step.id = v.id AND step.state = 'planned'""",
+    "now",
+)
+_DISPATCH_SQLITE = sql(
+    """UPDATE step SET state = 'dispatching', attempt = attempt + 1, gate_at = :now, consent_event_id = :event,
+        variant_id = :variant, settled_at = NULL, outcome = NULL, provider_code = NULL, entry_id = NULL,
+        commitment = NULL, salt = NULL
+    WHERE id = :id AND state = 'planned'""",
+    "now",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A step the gate lets through, with the consent event that allows it."""
+
+    step_id: int
+    event_id: int
+    variant_id: int
+    repeated: bool
+
+
+def mark_dispatching(session: Session, passed: Sequence[Passed], *, now: datetime) -> None:
+    """Write ahead that these calls may start; earlier attempts move to their history."""
+    if not passed:
+        return
+    connection = session.connection()
+    repeated = [step.step_id for step in passed if step.repeated]
+    if repeated:
+        connection.execute(text(_KEEP_ATTEMPT.format(ids=any_id(session))), {"ids": id_list(session, repeated)})
+    if connection.dialect.name == "postgresql":
+        arrays = {
+            "ids": [step.step_id for step in passed],
+            "events": [step.event_id for step in passed],
+            "variants": [step.variant_id for step in passed],
+        }
+        connection.execute(_DISPATCH_PG, {**arrays, "now": now})
+    else:
+        rows = [{"id": p.step_id, "event": p.event_id, "variant": p.variant_id, "now": now} for p in passed]
+        connection.execute(_DISPATCH_SQLITE, rows)
+
+
+_SKIP = sql(
+    "UPDATE step SET state = 'skipped', reason = :reason, settled_at = :now WHERE id = :id AND state = 'planned'", "now"
+)
+
+
+def mark_skipped(session: Session, skipped: Sequence[tuple[int, str]], *, now: datetime) -> None:
+    """Close steps that must not go out, each with its one reason."""
+    if skipped:
+        rows = [{"id": step, "reason": reason, "now": now} for step, reason in skipped]
+        session.connection().execute(_SKIP, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How one attempt ended. ``due_at`` is set when it will be tried again."""
+
+    step_id: int
+    attempt: int
+    state: str
+    reason: str | None
+    due_at: datetime | None
+    outcome: str
+    provider_code: str | None
+    provider_id: str | None
+    commitment: bytes
+    salt: bytes
+
+
+#: A result that comes after the lease was lost still tells the truth about its own attempt: unknown becomes known.
+_SETTLE_SET = """state = {v}state, reason = {v}reason, due_at = coalesce({v}due_at, step.due_at),
+    settled_at = :now, outcome = {v}outcome, provider_code = {v}provider_code, provider_id = {v}provider_id,
+    entry_id = :entry, commitment = {v}commitment, salt = {v}salt"""
+_SETTLE_WHERE = "step.id = {v}step_id AND step.attempt = {v}attempt AND step.state IN ('dispatching', 'unknown')"
+_SETTLE_PG = sql(
+    f"""UPDATE step SET {_SETTLE_SET.format(v="v.")}
+    FROM unnest(CAST(:step_id AS bigint[]), CAST(:attempt AS int[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+        CAST(:due_at AS timestamptz[]), CAST(:outcome AS text[]), CAST(:provider_code AS text[]),
+        CAST(:provider_id AS text[]), CAST(:commitment AS bytea[]), CAST(:salt AS bytea[]))
+        AS v(step_id, attempt, state, reason, due_at, outcome, provider_code, provider_id, commitment, salt)
+    WHERE {_SETTLE_WHERE.format(v="v.")}""",
+    "now",
+)
+_SETTLE_SQLITE = sql(
+    f"UPDATE step SET {_SETTLE_SET.format(v=':')} WHERE {_SETTLE_WHERE.format(v=':')}",
+    "now",
+    "due_at",
+)
+_SETTLE_FIELDS = tuple(Settled.__dataclass_fields__)
+
+
+def settle(session: Session, settled: Sequence[Settled], *, entry_id: int, now: datetime) -> None:
+    """Write how calls ended, all in one statement."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        arrays = {name: [getattr(one, name) for one in settled] for name in _SETTLE_FIELDS}
+        connection.execute(_SETTLE_PG, {**arrays, "entry": entry_id, "now": now})
+    else:
+        rows = [
+            {**{name: getattr(one, name) for name in _SETTLE_FIELDS}, "entry": entry_id, "now": now} for one in settled
+        ]
+        connection.execute(_SETTLE_SQLITE, rows)
+
+
+_GIVE_BACK = sql("UPDATE step SET state = 'planned' WHERE id = :id AND attempt = :attempt AND state = 'dispatching'")
+
+
+def give_back(session: Session, steps: Sequence[tuple[int, int]]) -> None:
+    """Return steps whose permission ran out before the first byte: nothing was sent, they are gated again."""
+    if steps:
+        session.connection().execute(_GIVE_BACK, [{"id": step, "attempt": attempt} for step, attempt in steps])
+
+
+_RELEASE = sql(
+    """UPDATE batch SET lease_owner = NULL, lease_until = NULL,
+        open = EXISTS (SELECT 1 FROM step s WHERE s.batch_id = batch.id
+            AND s.state IN ('planned', 'held', 'dispatching')),
+        due_at = coalesce((SELECT min(s.due_at) FROM step s WHERE s.batch_id = batch.id
+            AND s.state IN ('planned', 'held', 'dispatching')), due_at)
+    WHERE id = :batch AND lease_owner = :owner"""
+)
+
+
+def release_batch(session: Session, batch_id: int, *, owner: str) -> None:
+    """Give a batch back: closed if nothing in it is open, otherwise due when its next step is."""
+    session.connection().execute(_RELEASE, {"batch": batch_id, "owner": owner})
+
+
+_DUE_ACCOUNTS = sql(
+    """SELECT DISTINCT b.account_id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
+    JOIN account k ON k.id = b.account_id
+    WHERE b.open AND b.due_at <= :now AND (b.lease_until IS NULL OR b.lease_until < :now)
+      AND r.state = 'running' AND c.state = 'running' AND k.state = 'active'""",
+    "now",
+)
+
+
+def due_accounts(session: Session, *, now: datetime) -> list[int]:
+    """Return the accounts that have a due batch nobody holds."""
+    return [row[0] for row in session.connection().execute(_DUE_ACCOUNTS, {"now": now})]
+
+
+_IN_FLIGHT = "SELECT count(*) FROM step WHERE address_id {ids} AND state = 'dispatching'"
+_MESSAGES_IN_FLIGHT = "SELECT count(*) FROM message WHERE address_id {ids} AND state = 'dispatching' AND kind = 'reply'"
+
+
+def in_flight(session: Session, address_ids: Sequence[int], purpose_ids: Sequence[int] | None = None) -> int:
+    """Count the calls to these addresses that may be on the wire now (of these purposes, if given)."""
+    rule = _IN_FLIGHT.format(ids=any_id(session))
+    values: dict[str, Any] = {"ids": id_list(session, address_ids)}
+    if purpose_ids is not None:
+        rule += f" AND purpose_id {any_id(session, 'purposes')}"
+        values["purposes"] = id_list(session, purpose_ids)
+    return int(session.connection().execute(text(rule), values).scalar_one())
+
+
+def skip_open(
+    session: Session, address_ids: Sequence[int], purpose_ids: Sequence[int], *, reason: str, now: datetime
+) -> int:
+    """Close the planned steps of these addresses and purposes at once; the gate would refuse them anyway."""
+    statement = sql(
+        f"UPDATE step SET state = 'skipped', reason = :reason, settled_at = :now WHERE address_id {any_id(session)} "
+        f"AND purpose_id {any_id(session, 'purposes')} AND state IN ('planned', 'held')",
+        "now",
+    )
+    values = {"ids": id_list(session, address_ids), "purposes": id_list(session, purpose_ids)}
+    return int(session.connection().execute(statement, {**values, "reason": reason, "now": now}).rowcount)

@@ -1,0 +1,156 @@
+"""Keys of persons, addresses and contacts in SQL."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, text
+from sqlmodel import Session, col, select
+
+from broadcaster.core.addresses import email_domain, phone_facts
+from broadcaster.core.keys import KEY_BYTES, KeyRing, open_sealed, seal
+from broadcaster.storage.database import allocate, any_id, id_list
+from broadcaster.storage.tables import Address, PersonKey, Suppression
+
+
+def new_keys(session: Session, ring: KeyRing, count: int) -> list[tuple[int, bytes]]:
+    """Make keys for *count* contacts or addresses; return (id, key)."""
+    made = [(key_id, secrets.token_bytes(KEY_BYTES)) for key_id in allocate(session, "person_key", count)]
+    rows = []
+    for key_id, key in made:
+        wrapping, wrapped = ring.wrap(key, b"%d" % key_id)
+        rows.append({"id": key_id, "wrapping_key": wrapping, "wrapped": wrapped})
+    if rows:
+        session.connection().execute(insert(PersonKey), rows)
+    return made
+
+
+def person_keys(session: Session, ring: KeyRing, key_ids: Iterable[int]) -> dict[int, bytes]:
+    """Return the keys that still exist, by id."""
+    query = text(f"SELECT id, wrapping_key, wrapped FROM person_key WHERE id {any_id(session)}")
+    rows = session.connection().execute(query, {"ids": id_list(session, sorted(set(key_ids)))})
+    return {row[0]: ring.unwrap(bytes(row[2]), row[1], b"%d" % row[0]) for row in rows}
+
+
+def unwrap(ring: KeyRing, key_id: int, wrapping_key: str, wrapped: bytes) -> bytes:
+    """Return one person's key from its columns."""
+    return ring.unwrap(wrapped, wrapping_key, b"%d" % key_id)
+
+
+def address_scope(channel: str, account_id: int | None) -> bytes:
+    """Return what an address's digest is bound to: its channel, and the account where it is known to one only."""
+    return f"{channel}|{account_id or 0}".encode()
+
+
+def seal_address(key: bytes, address_id: int, value: str) -> bytes:
+    return seal(key, value.encode(), b"address:%d" % address_id)
+
+
+def open_address(key: bytes, address_id: int, sealed: bytes) -> str:
+    return open_sealed(key, sealed, b"address:%d" % address_id).decode()
+
+
+def seal_name(key: bytes, contact_id: int, name: Mapping[str, str]) -> bytes:
+    told = json.dumps(dict(name), ensure_ascii=False, separators=(",", ":"))
+    return seal(key, told.encode(), b"name:%d" % contact_id)
+
+
+def open_name(key: bytes, contact_id: int, sealed: bytes) -> dict[str, str]:
+    """Return ``{"first": ..., "last": ...}``."""
+    found: dict[str, str] = json.loads(open_sealed(key, sealed, b"name:%d" % contact_id))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class NewAddress:
+    """A canonical address to be known. ``kind`` is "email", "phone" or "opaque"."""
+
+    channel: str
+    account_id: int | None
+    kind: str
+    value: str
+
+
+def digest_of(ring: KeyRing, address: NewAddress) -> bytes:
+    return ring.blind_index(address_scope(address.channel, address.account_id), address.value)
+
+
+def find_address(session: Session, ring: KeyRing, address: NewAddress) -> Address | None:
+    """Return the address if it is known (under any index key)."""
+    digests = ring.blind_indexes(address_scope(address.channel, address.account_id), address.value)
+    return session.exec(select(Address).where(col(Address.digest).in_(digests))).first()
+
+
+def suppressed(session: Session, ring: KeyRing, digests: Sequence[bytes], *, now: datetime) -> set[bytes]:
+    """Return those address digests that a suppression entry forbids."""
+    marks = {mark.digest: digest for digest in digests for mark in ring.suppression_marks([digest])}
+    found: set[bytes] = set()
+    wanted = list(marks)
+    for start in range(0, len(wanted), 500):
+        query = select(Suppression.digest, Suppression.expires_at)
+        query = query.where(col(Suppression.digest).in_(wanted[start : start + 500]))
+        rows = session.exec(query).all()
+        found |= {marks[bytes(mark)] for mark, expires_at in rows if expires_at is None or expires_at > now}
+    return found
+
+
+def create_addresses(
+    session: Session,
+    ring: KeyRing,
+    new: Sequence[NewAddress],
+    *,
+    now: datetime,
+    import_id: int | None = None,
+    suppressed_digests: Iterable[bytes] = (),
+) -> list[tuple[int, bytes]]:
+    """Insert addresses that are not known yet; return (id, key) in order. The caller writes the log event."""
+    ids = allocate(session, "address", len(new))
+    keys = new_keys(session, ring, len(new))
+    barred = set(suppressed_digests)
+    rows: list[dict[str, Any]] = []
+    for address_id, (key_id, key), address in zip(ids, keys, new, strict=True):
+        digest = digest_of(ring, address)
+        country, zones, domain = facts(address)
+        rows.append(
+            {
+                "id": address_id,
+                "channel": address.channel,
+                "account_id": address.account_id,
+                "digest": digest,
+                "value_ct": seal_address(key, address_id, address.value),
+                "key_id": key_id,
+                "domain": domain,
+                "country": country,
+                "time_zones": zones,
+                "status": "ok",
+                "status_reason": "",
+                "suppressed": digest in barred,
+                "stop_epoch": 0,
+                "import_id": import_id,
+                "created_at": now,
+            }
+        )
+    if rows:
+        session.connection().execute(insert(Address), rows)
+    return [(address_id, key) for address_id, (_, key) in zip(ids, keys, strict=True)]
+
+
+def facts(address: NewAddress) -> tuple[str | None, str | None, str | None]:
+    """Return (country, comma-separated time zones, mail domain) that an address itself tells."""
+    if address.kind == "phone":
+        country, zones = phone_facts(address.value)
+        return country, ",".join(zones) or None, None
+    if address.kind == "email":
+        return None, None, email_domain(address.value)
+    return None, None, None
+
+
+def lock_address(session: Session, address_id: int) -> Address:
+    """Take an address exclusively (an opt-out, an erasure); senders' share locks are waited for."""
+    query = select(Address).where(Address.id == address_id)
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).one()

@@ -1,0 +1,254 @@
+"""Planning in SQL: who is in the audience, which address, which reason; one range of contact ids at a time.
+
+A range is staged in a temporary table, given its send times, then becomes deliveries, batches and steps by a handful of
+set-based statements. Candidates are judged by the same CASE in the plan, the dry run and the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Column,
+    ColumnElement,
+    MetaData,
+    String,
+    Table,
+    and_,
+    case,
+    column,
+    func,
+    insert,
+    literal_column,
+    text,
+)
+from sqlalchemy.sql import Select, select
+from sqlmodel import Session
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from broadcaster.storage import consent
+from broadcaster.storage.database import allocate, sql
+from broadcaster.storage.tables import Batch, Contact
+
+BATCH_STEPS = 500
+
+_CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS plan_chunk (
+    contact_id BIGINT PRIMARY KEY, address_id BIGINT, account_id BIGINT, channel TEXT, event_id BIGINT,
+    zone_key TEXT, country TEXT, reason TEXT, due_at {time})"""
+_STAGE = Table(
+    "plan_chunk",
+    MetaData(),
+    *(Column(name, BigInteger) for name in ("contact_id", "address_id", "account_id", "event_id")),
+    *(Column(name, String) for name in ("channel", "zone_key", "country", "reason")),
+    Column("due_at", UTCDateTime()),
+)
+_CREATE_INDEX = "CREATE INDEX IF NOT EXISTS ix_plan_chunk_address ON plan_chunk (address_id)"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One channel of a campaign, in order of preference, with the account that sends on it."""
+
+    rank: int
+    channel: str
+    account_id: int
+    usable: bool
+
+
+def open_stage(session: Session) -> None:
+    """Make the staging table of this connection, empty."""
+    connection = session.connection()
+    time = "TIMESTAMPTZ" if connection.dialect.name == "postgresql" else "DATETIME"
+    connection.execute(text(_CREATE.format(time=time)))
+    connection.execute(text(_CREATE_INDEX))
+    connection.execute(text("DELETE FROM plan_chunk"))
+
+
+#: Candidates: every usable (contact, address) of a range on the campaign's channels, with the reason against it.
+_CANDIDATES = """
+    SELECT ca.contact_id, a.id AS address_id, lane.account_id, lane.channel, lane.rank AS lane_rank, ca.preferred,
+        s.event_id, a.time_zones, a.country,
+        CASE WHEN NOT lane.usable THEN 'no_account' ELSE {refusal} END AS reason
+    FROM contact_address ca JOIN address a ON a.id = ca.address_id
+        JOIN ({lanes}) lane ON lane.channel = a.channel
+            AND (a.account_id IS NULL OR a.account_id = lane.account_id)
+        LEFT JOIN consent_state s ON s.address_id = a.id AND s.purpose_id = :purpose
+    WHERE ca.contact_id > :low AND ca.contact_id <= :high AND ca.valid_to IS NULL"""
+
+_CANDIDATE_COLUMNS = [
+    "contact_id",
+    "address_id",
+    "account_id",
+    "channel",
+    "lane_rank",
+    "preferred",
+    "event_id",
+    "time_zones",
+    "country",
+    "reason",
+]
+CHOICE_COLUMNS = ("contact_id", "address_id", "account_id", "channel", "event_id", "zone_key", "country", "reason")
+
+
+def choose(
+    rule: ColumnElement[bool],
+    exclude: ColumnElement[bool] | None,
+    *,
+    lanes: Sequence[Lane],
+    purpose_id: int,
+    above: Sequence[int],
+    now: datetime,
+) -> Select[Any]:
+    """Return the query that gives each member of a range its address, or the one reason against it.
+
+    One row per member: an allowed candidate before a refused one, the preferred channel first, then the campaign's
+    order. Parameters ``low`` and ``high`` bound the contact ids (low < id <= high).
+    """
+    member = _members(rule, exclude)
+    values: dict[str, Any] = {f"channel{n}": lane.channel for n, lane in enumerate(lanes)}
+    statement = _CANDIDATES.format(refusal=consent.refusal_case(above), lanes=_lanes(lanes))
+    bound = sql(statement, "now").bindparams(**values, purpose=purpose_id, now=now)
+    k = bound.columns(*(column(name) for name in _CANDIDATE_COLUMNS)).cte("candidate")
+    m = member.c
+    zone = func.coalesce(m.time_zone, "") + "|" + func.coalesce(k.c.time_zones, "") + "|"
+    order = (
+        case((and_(k.c.reason.is_(None), k.c.address_id.is_not(None)), 0), else_=1),
+        case((k.c.channel == m.preferred_channel, 0), else_=1),
+        k.c.lane_rank,
+        case((k.c.preferred, 0), else_=1),
+        k.c.address_id,
+    )
+    reason = case(
+        (m.state == "restricted", "restricted"),
+        (m.excluded == 1, "excluded"),
+        (k.c.address_id.is_(None), "no_address"),
+        else_=k.c.reason,
+    )
+    country = func.coalesce(m.country, k.c.country)
+    ranked = (
+        select(
+            m.id.label("contact_id"),
+            *(k.c[name] for name in ("address_id", "account_id", "channel", "event_id")),
+            (zone + func.coalesce(country, "")).label("zone_key"),
+            country.label("country"),
+            reason.label("reason"),
+            func.row_number().over(partition_by=m.id, order_by=order).label("place"),
+        )
+        .select_from(member.outerjoin(k, k.c.contact_id == m.id))
+        .subquery("ranked")
+    )
+    return select(*(ranked.c[name] for name in CHOICE_COLUMNS)).where(ranked.c.place == 1)
+
+
+def _members(rule: ColumnElement[bool], exclude: ColumnElement[bool] | None) -> CTE:
+    contact = Contact.__table__.c  # type: ignore[attr-defined]
+    excluded: ColumnElement[int] = literal_column("0") if exclude is None else case((exclude, 1), else_=0)
+    names = ("id", "state", "time_zone", "country", "preferred_channel")
+    query = select(*(contact[name] for name in names), excluded.label("excluded"))
+    in_range = text("contact.id > :low AND contact.id <= :high")
+    return query.where(in_range, contact.state != "erased", contact.merged_into.is_(None), rule).cte("member")
+
+
+def _lanes(lanes: Sequence[Lane]) -> str:
+    rows = [
+        f"SELECT {int(lane.rank)} AS rank, CAST(:channel{n} AS TEXT) AS channel, {int(lane.account_id)} AS account_id, "
+        f"{'(1=1)' if lane.usable else '(1=0)'} AS usable"
+        for n, lane in enumerate(lanes)
+    ]
+    return " UNION ALL ".join(rows)
+
+
+def stage(session: Session, choice: Select[Any], *, low: int, high: int) -> int:
+    """Fill the stage with the choices of one range; return how many members it has."""
+    open_stage(session)
+    statement = insert(_STAGE).from_select(list(CHOICE_COLUMNS), choice)
+    return int(session.connection().execute(statement, {"low": low, "high": high}).rowcount)
+
+
+def override(session: Session, reason: str) -> None:
+    """Give every staged member the same reason (a cancelled run still accounts for everybody)."""
+    session.connection().execute(text("UPDATE plan_chunk SET reason = :reason"), {"reason": reason})
+
+
+_DUPLICATES = text("""
+    UPDATE plan_chunk SET reason = 'duplicate_address' WHERE reason IS NULL AND (
+        EXISTS (SELECT 1 FROM step s WHERE s.run_id = :run AND s.address_id = plan_chunk.address_id)
+        OR EXISTS (SELECT 1 FROM plan_chunk o WHERE o.address_id = plan_chunk.address_id AND o.reason IS NULL
+            AND o.contact_id < plan_chunk.contact_id))""")
+
+
+def mark_duplicates(session: Session, run_id: int) -> None:
+    """One message per address and run: of contacts that share one, the first gets it."""
+    session.connection().execute(_DUPLICATES, {"run": run_id})
+
+
+def zone_keys(session: Session) -> list[str]:
+    """Return the distinct places (contact zone | number's zones | country) of those to be written to."""
+    query = text("SELECT DISTINCT zone_key FROM plan_chunk WHERE reason IS NULL")
+    return [row[0] for row in session.connection().execute(query)]
+
+
+def set_due(session: Session, due: Mapping[str, datetime | str]) -> None:
+    """Give each place its send time, or the reason why there is none."""
+    timed = sql("UPDATE plan_chunk SET due_at = :due WHERE zone_key = :key AND reason IS NULL", "due")
+    refused = text("UPDATE plan_chunk SET reason = :due WHERE zone_key = :key AND reason IS NULL")
+    for key, value in due.items():
+        statement = refused if isinstance(value, str) else timed
+        session.connection().execute(statement, {"key": key, "due": value})
+
+
+_DELIVERIES = sql(
+    """INSERT INTO delivery (run_id, contact_id, reason, created_at)
+    SELECT :run, contact_id, reason, :now FROM plan_chunk ORDER BY contact_id""",
+    "now",
+)
+_GROUPS = text(
+    "SELECT account_id, due_at, count(*) FROM plan_chunk WHERE reason IS NULL GROUP BY account_id, due_at ORDER BY 2, 1"
+)
+_STEPS = sql(
+    f"""INSERT INTO step (run_id, delivery_id, batch_id, account_id, address_id, purpose_id, ordinal, current, state,
+        due_at, attempt, consent_event_id)
+    SELECT :run, d.id, :first + (place - 1) / {BATCH_STEPS}, c.account_id, c.address_id, :purpose, 1, :yes, 'planned',
+        c.due_at, 0, c.event_id
+    FROM (SELECT contact_id, account_id, address_id, event_id, due_at, row_number() OVER (ORDER BY contact_id) AS place
+        FROM plan_chunk WHERE reason IS NULL AND account_id = :account AND due_at = :due) c
+    JOIN delivery d ON d.run_id = :run AND d.contact_id = c.contact_id
+    ORDER BY c.place""",
+    "due",
+)
+
+
+def write(session: Session, *, run_id: int, purpose_id: int, now: datetime) -> int:
+    """Turn the stage into deliveries, batches and steps; return how many steps were planned."""
+    connection = session.connection()
+    connection.execute(_DELIVERIES, {"run": run_id, "now": now})
+    groups = connection.execute(
+        _GROUPS.columns(column("account_id"), column("due_at", UTCDateTime()), column("n"))
+    ).all()
+    planned = 0
+    for account_id, due_at, count in groups:
+        ids = allocate(session, "batch", -(-count // BATCH_STEPS))
+        rows = [{"id": one, "run_id": run_id, "account_id": account_id, "due_at": due_at, "open": True} for one in ids]
+        connection.execute(insert(Batch), rows)
+        values = {"run": run_id, "first": ids[0], "purpose": purpose_id, "yes": True, "account": account_id}
+        connection.execute(_STEPS, {**values, "due": due_at})
+        planned += count
+    return planned
+
+
+def advance(session: Session, run_id: int, *, watermark: int, planned_at: datetime | None) -> None:
+    """Move a run's watermark; *planned_at* is set when the whole audience is planned."""
+    statement = sql("UPDATE run SET watermark = :watermark, planned_at = :at WHERE id = :run", "at")
+    session.connection().execute(statement, {"run": run_id, "watermark": watermark, "at": planned_at})
+
+
+def next_bound(session: Session, *, low: int, high: int, width: int) -> int:
+    """Return the id that ends a range of about *width* contacts after *low*, at most *high*."""
+    query = text("SELECT id FROM contact WHERE id > :low AND id <= :high ORDER BY id LIMIT 1 OFFSET :width")
+    row = session.connection().execute(query, {"low": low, "high": high, "width": width - 1}).first()
+    return high if row is None else int(row[0])
