@@ -81,7 +81,7 @@ class WebhookRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  #: a provider's shared secret may stand here
     body: bytes = field(repr=False)
 
 

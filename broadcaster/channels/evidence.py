@@ -17,6 +17,8 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import orjson
+
 from broadcaster.channels.contract import Finished, boottime
 from broadcaster.channels.transport import HttpCall, HttpError, HttpLimits, HttpResult, HttpWindow
 from broadcaster.core.deliveries import Outcome, clamp_retry_after
@@ -123,7 +125,7 @@ class HttpSender:
         """Build the request. Raises MessageRejected."""
         try:
             return self._build(outbound)
-        except UnicodeError:
+        except (UnicodeError, orjson.JSONEncodeError):
             raise MessageRejected("the message holds characters that cannot be sent") from None
 
     def start(self, ref: int, prepared: HttpCall, deadline: float) -> None:

@@ -25,7 +25,7 @@ from broadcaster.channels.contract import (
 )
 from broadcaster.channels.evidence import HttpSender, request_once
 from broadcaster.channels.payload import header_safe, json_object, mapping
-from broadcaster.channels.telegram_updates import read_updates
+from broadcaster.channels.telegram_updates import message_key, read_updates
 from broadcaster.channels.transport import HttpCall, HttpLimits, HttpResult
 from broadcaster.core.deliveries import Outcome
 from broadcaster.core.errors import BadSignature, InvalidInput, MessageRejected, Misconfigured, Unavailable
@@ -77,7 +77,7 @@ def read_answer(result: HttpResult) -> CallResult | None:
         message_id, chat_id = sent.get("message_id"), mapping(sent.get("chat")).get("id")
         if result.status != 200 or not isinstance(message_id, int) or not isinstance(chat_id, int):
             return None
-        return CallResult(Outcome.ACCEPTED, f"{chat_id}:{message_id}")
+        return CallResult(Outcome.ACCEPTED, message_key(chat_id, message_id))
     description = answer.get("description")
     if answer.get("ok") is not False or not isinstance(description, str):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +15,16 @@ _MEDIA = frozenset(
     {"photo", "video", "voice", "audio", "document", "sticker", "animation", "video_note", "location", "contact"}
 )
 _GONE = frozenset({"kicked", "left"})
+
+
+def message_key(chat_id: int, message_id: int) -> str:
+    """Return what identifies a message of this bot, without the chat id: that is an address.
+
+    In private chats a bot's messages are numbered across all of them, in a group on its own.
+    """
+    if chat_id > 0:
+        return str(message_id)
+    return f"{hashlib.sha256(str(chat_id).encode()).hexdigest()[:16]}:{message_id}"
 
 
 def read_updates(updates: Sequence[object], bot_id: int) -> list[ChannelEvent]:
@@ -135,4 +146,4 @@ def _number(value: object) -> str:
 
 def _about(message: dict[str, Any]) -> str:
     chat, number = _chat_id(message), _number(message.get("message_id"))
-    return f"{chat}:{number}" if chat and number else ""
+    return message_key(int(chat), int(number)) if chat and number else ""

@@ -36,7 +36,8 @@ _RECEIPTS = {
     "canceled": ReceiptKind.FAILED,
 }
 
-_CODES: dict[Outcome, tuple[int, ...]] = {
+#: What Twilio's error codes mean, in the answer to a post and in status callbacks alike.
+CODES: dict[Outcome, tuple[int, ...]] = {
     Outcome.RECIPIENT_OPTED_OUT: (21610,),
     Outcome.RECIPIENT_UNREACHABLE: (
         *(21211, 21214, 21217, 21265, 21612, 21614, 30005, 30006, 63003, 63024, 63032, 63033),
@@ -54,7 +55,7 @@ _CODES: dict[Outcome, tuple[int, ...]] = {
         *(63021, 63027, 63028, 63034, 63041),
     ),
 }
-ERRORS: dict[int, Outcome] = {code: outcome for outcome, codes in _CODES.items() for code in codes}
+ERRORS: dict[int, Outcome] = {code: outcome for outcome, codes in CODES.items() for code in codes}
 
 
 def outcome_of(code: object) -> Outcome | None:

@@ -154,10 +154,14 @@ class FakeServer:
             self._loop.run_forever()
         finally:
             server.close()
+            self._loop.run_until_complete(self._hang_up())
+            self._loop.close()
+
+    async def _hang_up(self) -> None:
+        for _ in range(4):  # connections just accepted take a few rounds to appear, closed ones to go
+            await asyncio.sleep(0)
             for connection in [*self._open]:
                 connection.transport.abort()
-            self._loop.run_until_complete(asyncio.sleep(0))
-            self._loop.close()
 
 
 class _Connection(asyncio.Protocol):

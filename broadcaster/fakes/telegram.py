@@ -115,7 +115,7 @@ class FakeTelegram(FakeServer):
             raise
         number = next(self._numbers)
         accepted = behaviour in ACCEPTS
-        self.record(request, to, accepted=accepted, provider_id=f"{chat_id}:{number}")
+        self.record(request, to, accepted=accepted, provider_id=str(number))
         if accepted:
             self.sent.append({"message_id": number, **fields})
         message = {"message_id": number, "chat": {"id": chat_id, "type": "private"}, "date": int(time.time())}
