@@ -12,8 +12,9 @@ from sqlmodel import select as model_select
 from broadcaster.storage.tables import Staff, StaffSession
 
 
-def by_id(session: Session, staff_id: int) -> Staff | None:
-    return session.get(Staff, staff_id)
+def by_id(session: Session, staff_id: int, *, locked: bool = False) -> Staff | None:
+    """Return a row; *locked*: nobody else changes it until the transaction ends."""
+    return session.get(Staff, staff_id, with_for_update={"key_share": True} if locked else None)
 
 
 def by_digest(session: Session, digest: bytes) -> Staff | None:
