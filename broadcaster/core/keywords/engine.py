@@ -1,0 +1,171 @@
+"""Decide what an inbound message wants, without being told its language.
+
+Tiers, the first that answers wins: a whole-message keyword (or only keywords, one of them a stop), a data-protection
+request, a sentence that asks to stop, doubt. A message with any sign of a stop is never read as joining or as a call
+for help. Doubt pauses: the caller closes sending and asks a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broadcaster.core.keywords import folding, lexicon, signals
+from broadcaster.core.keywords.grammar import GRAMMARS
+from broadcaster.core.keywords.intents import Intent
+
+VERSION = "1"  #: raise it with every change of words or patterns; it is stored with each decision
+
+
+class Scope(StrEnum):
+    """How far a refusal reaches."""
+
+    CHANNEL = "channel"  #: all marketing of this brand on this channel
+    TOPIC = "topic"  #: the named topic; an unknown topic closes the channel
+    EVERYWHERE = "everywhere"  #: every channel
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, and by which rule, so that an auditor can ask why."""
+
+    intent: Intent
+    rule: str
+    scope: Scope = Scope.CHANNEL
+    topic: str = ""  #: the folded word that names it, if the scope is a topic
+
+    @property
+    def closes(self) -> bool:
+        """Say whether sending must stop at once, for good or until a person has looked."""
+        return self.intent in (Intent.OPT_OUT, Intent.RIGHTS, Intent.UNSURE)
+
+
+_NOTHING = Decision(Intent.NONE, "none")
+
+
+def _without_courtesy(folded: str) -> list[str]:
+    folded = signals.SIGNED.sub("", signals.GREETED.sub("", folded))
+    return [
+        word
+        for word in folded.split()
+        if word != folding.BREAK and word not in lexicon.COURTESY and not signals.NUMBER.fullmatch(word)
+    ]
+
+
+def _phrases(folded: str) -> Iterator[str]:
+    """Yield what the whole message may come to as a listed phrase: as it stands, corrected, without courtesy."""
+    whole = lexicon.bare(folded)
+    yield whole
+    words = _without_courtesy(folded)
+    yield " ".join(words)
+    yield " ".join(lexicon.corrected(word) for word in words)
+    joined = "".join(whole.split())
+    if not joined.isascii():
+        for affix in lexicon.AFFIXES:
+            joined = joined.removeprefix(affix).removesuffix(affix)
+        yield joined
+    elif len(words) in (2, 3) and len(joined) <= 16:
+        yield "".join(words) if "".join(words) in lexicon.LONG else ""
+
+
+def _once(phrase: str) -> str:
+    """Return *phrase* said once: ``no more`` for ``no more no more``."""
+    words = phrase.split()
+    for length in range(1, min(len(words) // 2, 6) + 1):
+        if len(words) % length == 0 and words[:length] * (len(words) // length) == words:
+            return " ".join(words[:length])
+    return phrase
+
+
+def _counts(known: tuple[Intent, str, bool], folded: str, open_question: bool) -> bool:
+    """Say whether a listed phrase decides: a weak one needs an open question to join, and must not be an idiom."""
+    intent, _, weak = known
+    if not weak:
+        return True
+    return open_question if intent is Intent.OPT_IN else _cut(folded) == folded
+
+
+def _cut(folded: str) -> str:
+    """Return *folded* without idioms, negated stops and other objects, each replaced by ``~``."""
+    for grammar in GRAMMARS:
+        for pattern in grammar.ignore:
+            folded = pattern.sub(" ~ ", folded)
+    return " ".join(folded.split())
+
+
+def _listed(folded: str, open_question: bool) -> Decision | None:
+    """Decide by tier 1: the whole message is a listed phrase, repeated or not, or keywords with a stop among them."""
+    for phrase in _phrases(folded):
+        known = lexicon.KEYWORDS.get(_once(phrase))
+        if known is not None and _counts(known, folded, open_question):
+            return Decision(known[0], known[1])
+    words = [lexicon.corrected(word) for word in _without_courtesy(folded)]
+    found = [lexicon.KEYWORDS.get(word) for word in words]
+    stops = [known for known in found if known is not None and known[0] is Intent.OPT_OUT]
+    if stops and None not in found and not all(weak for _, _, weak in stops):
+        return Decision(Intent.OPT_OUT, "kw.conflict")
+    if len(words) == 2 and stops and found[0] is stops[0] and words[1] in lexicon.TOPICS:
+        return Decision(Intent.OPT_OUT, "kw.topic", Scope.TOPIC, words[1])
+    return None
+
+
+def _signed_off(folded: str) -> Decision | None:
+    """Decide on stop signs: alone they stop, beside a few words they are doubt."""
+    words = folded.replace(folding.BREAK, " ").split()
+    if words and all(word == folding.STOP_SIGN for word in words):
+        return Decision(Intent.OPT_OUT, "kw.sign")
+    if folding.STOP_SIGN not in words or len(words) > 5:
+        return None
+    rest = _listed(folded.replace(folding.STOP_SIGN, folding.BREAK), open_question=False)
+    return rest if rest is not None and rest.intent is Intent.OPT_OUT else Decision(Intent.UNSURE, "un.sign")
+
+
+def _asked(folded: str) -> Decision | None:
+    """Decide by tiers 2 and 3: a request to stop, a rights request, or doubt."""
+    left = signals.INSTRUCTION.sub("", folded) if folded.count(" ") >= 5 else folded
+    left = " ".join(lexicon.corrected(word) if len(word) >= 8 else word for word in left.split())
+    left = _cut(left)
+    scope = Scope.EVERYWHERE if signals.EVERYWHERE.search(left) else Scope.CHANNEL
+    for table, intent in (("rights", Intent.RIGHTS), ("stop", Intent.OPT_OUT), ("doubt", Intent.UNSURE)):
+        for grammar in GRAMMARS:
+            for rule, pattern in getattr(grammar, table):
+                if pattern.search(left):
+                    return Decision(intent, rule, scope)
+    if signals.HINT.search(left):
+        return Decision(Intent.UNSURE, "un.stop-word")
+    return Decision(Intent.UNSURE, "un.weak-word") if signals.WEAK_HINT.match(left) else None
+
+
+def _whole(folded: str) -> Decision | None:
+    """Decide by whole-message sentences: joining and help, which a stray word must never trigger."""
+    text = " ".join(lexicon.bare(signals.SIGNED.sub("", signals.GREETED.sub("", folded))).split())
+    bare = " ".join(
+        word
+        for word in text.split()
+        if word not in ("please", "pls", "svp", "stp", "bonjour", "hello", "hi", "merci", "thanks")
+    )
+    for intent, table in ((Intent.HELP, "help"), (Intent.OPT_IN, "join")):
+        for grammar in GRAMMARS:
+            for rule, pattern in getattr(grammar, table):
+                if pattern.fullmatch(bare):
+                    return Decision(intent, rule)
+    return None
+
+
+def classify(text: str, *, recent: Sequence[str] = (), open_question: bool = False) -> Decision:
+    """Return what the person wants.
+
+    *recent* are our last messages to them, so that a quotation is not taken for a wish. *open_question* says that a
+    confirmation is open to which a bare yes is an answer. Work is bounded: of a longer text the first and last part of
+    ``folding.MAX_CHARACTERS`` count.
+    """
+    folded = folding.without_quotes(folding.fold(folding.own_words(folding.cap(text))), recent)
+    if not folded:
+        return _NOTHING
+    decision = _signed_off(folded) or _listed(folded, open_question)
+    if decision is None:
+        decision = _asked(folded) or _whole(folded) or _NOTHING
+    if decision.closes and signals.REVERSAL.search(folded):
+        return Decision(Intent.UNSURE, "un.reversal")
+    return decision
