@@ -11,13 +11,13 @@ session        signs cookies
 signing        signs heads of the log (a 32-byte Ed25519 seed)
 =============  =======================================================================================
 
-``seal`` and ``wrap`` write ``0x01 | nonce (12) | AES-256-GCM ciphertext and tag``. The nonce is derived from key, record
-identity and content (as SIV modes do): no randomness is needed, none can repeat by accident, and sealing the same
+``seal`` and ``wrap`` write ``0x01 | nonce (12) | AES-256-GCM ciphertext and tag``. The nonce is derived from key, row
+and content (as SIV modes do): no randomness is needed, none can repeat by accident, and sealing the same
 value for the same record again gives the same bytes.
 
 A link token is base64url, without padding, of
 
-    0x01 | first 16 bytes of the address's blind index | scope (1 to 32 bytes) | first 10 bytes of their HMAC-SHA256
+    0x01 | first 16 bytes of the address's blind index | scope (1 to 32 bytes) | 10 bytes of HMAC-SHA256
 
 It costs no row, cannot be made or changed without the link key, and holds no address. Before erasure the 16 bytes are
 found in the address's row (``digest_range``). A suppression digest is a keyed hash of the same 16 bytes, so that after
@@ -100,7 +100,7 @@ class KeyRing:
         return current.id, seal(current.secret, person_key, b"wrap|" + aad)
 
     def unwrap(self, wrapped: bytes, key_id: str, aad: bytes) -> bytes:
-        """Return the person's key. Raises IntegrityFailure if it was changed or moved, Misconfigured without its key."""
+        """Return the person's key. Raises IntegrityFailure if changed or moved, Misconfigured without its key."""
         return open_sealed(_by_id(self.wrapping, key_id).secret, wrapped, b"wrap|" + aad)
 
     def blind_index(self, scope: bytes, canonical: str) -> bytes:
