@@ -64,6 +64,7 @@ class HttpWindow:
         self._calls = 0  #: busy lines that are not warm-ups
         self._done: list[HttpFinished] = []
         self._used: dict[int, float] = {}  #: connection id -> monotonic time of its last answer
+        self._multiplexed = False  #: the last warm-up spoke HTTP/2
 
     def slots(self) -> int:
         """Return how many more calls may be started now; finished calls not yet fetched do not count."""
@@ -75,15 +76,21 @@ class HttpWindow:
         Needed before a deadline is set: a connection that becomes ready too late is dropped, not kept. Failures are
         silent; they show when a call is started.
         """
+        until = time.monotonic() + timeout
+        wanted = min(connections, self.slots())
+        if url.startswith("https:"):
+            self._ask(url, min(wanted, 1), until)  # may turn out to be HTTP/2: then one carries them all
+        self._ask(url, wanted, until)
+
+    def _ask(self, url: str, wanted: int, until: float) -> None:
+        """Send *wanted* HEAD requests at once unless as many connections are known to be open."""
         since = time.monotonic() - self._limits.idle_seconds / 2
         self._used = {conn: at for conn, at in self._used.items() if at > since}
-        wanted = min(connections, self.slots())
-        if wanted <= 0 or len(self._used) >= wanted:
+        if wanted <= 0 or len(self._used) >= (1 if self._multiplexed else wanted):
             return
         call = HttpCall("HEAD", url)
         for _ in range(wanted):
             self._add(None, call, boottime() + self._limits.connect_seconds)
-        until = time.monotonic() + timeout
         while len(self._busy) > self._calls and time.monotonic() < until:
             self._turn(until - time.monotonic())
 
@@ -166,7 +173,9 @@ class HttpWindow:
         else:
             self._used[connection] = time.monotonic()
         self._release(line)
-        if line.ref is not None:
+        if line.ref is None:
+            self._multiplexed = line.curl.getinfo(pycurl.INFO_HTTP_VERSION) >= pycurl.CURL_HTTP_VERSION_2_0
+        else:
             self._calls -= 1
             self._done.append(HttpFinished(line.ref, line.result(code)))
 
