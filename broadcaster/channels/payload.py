@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+import orjson
+
 from broadcaster.core.errors import Misconfigured
 
 _DEPTH_MAX = 32
@@ -14,12 +16,20 @@ _DEPTH_MAX = 32
 def json_object(body: bytes) -> dict[str, Any]:
     """Return *body* as a JSON object. Raises ValueError for anything else: lists, NaN, nesting over 32 levels."""
     try:
-        value = json.loads(body, parse_constant=_no_constant)
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = _tolerant(body)
     if not isinstance(value, dict) or _deeper_than(value, _DEPTH_MAX):
         raise ValueError("not an object, or nested too deep")
     return value
+
+
+def _tolerant(body: bytes) -> object:
+    """Read what orjson does not: lone surrogates and integers beyond 64 bits, as some providers send them."""
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def _no_constant(_name: str) -> NoReturn:

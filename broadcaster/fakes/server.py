@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 from urllib.parse import urlsplit
@@ -95,6 +95,7 @@ class FakeServer:
         self.port = port
         self.host = host
         self.slow_seconds = slow_seconds
+        self.retry_after = ""  #: sent with every 429, sense or nonsense
         self.requests = 0  #: of any kind but HEAD, also those refused
         self.recorded: list[Recorded] = []
         self._script: deque[Behaviour] = deque()
@@ -214,6 +215,8 @@ class _Connection(asyncio.Protocol):
             return
         self._fake.requests += 1
         reply = self._fake.reply_to(request)
+        if reply.status == 429 and self._fake.retry_after:
+            reply = replace(reply, headers=(f"Retry-After: {self._fake.retry_after}",))
         match reply.behaviour:
             case Behaviour.HANG:
                 return

@@ -135,6 +135,16 @@ class ChannelContract:
             assert 1 <= result.retry_after <= 3600
         sender.close()
 
+    @pytest.mark.parametrize("wait", ["5", "120", "-1", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", "1000000000"])
+    def test_a_stated_wait_is_bounded(self, fake: FakeServer, wait: str) -> None:
+        sender = self.channel.sender(self.account(fake.url))
+        fake.retry_after = wait
+        fake.script(Behaviour.THROTTLED)
+        [result] = send(sender, outbound(self.person))
+        assert result.outcome is Outcome.THROTTLED
+        assert result.retry_after is None or 1 <= result.retry_after <= 3600
+        sender.close()
+
     def test_nobody_listening_is_safe_to_try_again(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
