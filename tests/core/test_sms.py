@@ -57,8 +57,8 @@ OTHERS = st.sampled_from(["ê", "’", "😀", "я", "中", "`"])
 @settings(max_examples=400, deadline=None)
 @given(
     st.one_of(
-        st.text(LETTERS, max_size=500),
-        st.text(LETTERS | OTHERS, max_size=300),
+        st.text(LETTERS, min_size=1, max_size=500),
+        st.text(LETTERS | OTHERS, min_size=1, max_size=300),
         st.text("a€", min_size=150, max_size=480),
         st.text("ê😀", min_size=60, max_size=220),
     )
