@@ -32,7 +32,8 @@ ENGLISH = Rules(
         r"\bstop(?:ped|ping|s)? (?:by(?! (?:accident|mistake))|over|in at|at|off|for (?:lunch|coffee|a|dinner|gas|petrol)|watch|sign|light|gap|loss)\b",
         r"\b(?:i|we|has|have) stopped (?:receiving|getting|working)(?: \w+){0,3}|\bstoppers\b",
         r"\b(?:non|one) stop\b|\bdoor ?stop\b|\bstop motion\b|\bshort stop\b|\bstopping by\b",
-        r"\b(?:cant|couldnt|could not|cannot|dont|do not|never|wont|didnt|wouldnt|would not|hate|please dont|please do not)(?: (?:ever|please|you"
+        r"\b(?:cant|couldnt|could not|cannot) (?:even |ever )?stop \w+ing\b(?: \w+){0,4}",
+        r"\b(?:dont|do not|never|wont|didnt|wouldnt|would not|hate|please dont|please do not)(?: (?:ever|please|you"
         r"|want|wanna|to|you to|them to|it to)){0,4} (?:stop|unsubscribe|opt out|remove|cancel|end|unsub|quit)"
         r"(?:ped|d|ing)?(?: \w+){0,4}",
         r"\b(?:no need|no reason|not going|not trying|not asking|not want|not wish) to (?:stop|unsubscribe|opt out|cancel)"
@@ -89,16 +90,17 @@ ENGLISH = Rules(
     doubt={
         "hostile": r"\bf+u+c+k\b|\bf ?ck (?:off|you)\b|\bfuck\w*\b|\bpiss off\b|\bgo (?:away|to hell)\b|\bget lost\b|\bscrew you\b|\bharass\w*"
         r"|\blawyer\b|\bsue\b|\blegal action\b|\breport(?:ing|ed)? (?:you|this|as)\b|\bspam\b|\bscam\w*|\bfed up\b|\bsick of\b|\bshut up\b"
-        r"|\bblock(?:ing|ed)? (?:you|this)\b|\bftc\b|\bico\b|\bunsolicited\b|\bannoying\b|\btoo many (?:messages|texts|emails|sms)\b",
+        r"|\bblock(?:ing|ed)? (?:you|this)\b|\bftc\b|\bico\b|\bunsolicited\b|\bunwanted\b|\bnot welcome\b|\bno longer (?:in use|belongs|hers|his|mine)\b|\bannoying\b|\btoo many (?:messages|texts|emails|sms)\b",
         "stranger": r"\bwrong (?:number|person)\b|\bnot (?:my|his|her) (?:number|name)\b|\bwho gave you\b|\bnew (?:owner|number)\b"
         r"|\b(?:passed away|deceased|is dead|died)\b|\b(?:dont|do not) know (?:you|who)\b",
-        "not-interested": r"\b(?:not|no longer|isnt|aint) interested\b|\bno thanks?\b|\bim (?:out|done)\b|\benough\b|\bgive it a rest\b"
+        "not-interested": r"\b(?:not|no longer|isnt|aint) interested\b|\bno thanks?\b|\bim (?:out|done)\b|\benough\b(?! (?:for|to|room|time|space|of (?:a|the))\b)|\bgive it a rest\b"
         r"|\bcut it out\b|\bknock it off\b|\b(?:dont|do not) (?:want|need) (?:this|these|it|them|any)\b|(?:^|\| )(?:please )?no more(?= \||$)|(?:^|\| )never again(?= \||$)"
-        r"|\b(?:dont|do not) (?:text|send|contact|message|call|write|email)(?: please)?(?= \||$)|\bno longer (?:a )?(?:customer|client)\b",
+        r"|\b(?:dont|do not) (?:text|send|contact|message|call|write|email)(?: (?:or|and) \w+)?(?: please)?(?= \||$)|\bno longer (?:a )?(?:customer|client)\b",
         "permission": r"\b(?:no right|no permission|never|without|not|didnt)(?: \w+){0,5} (?:permission|right|consent|contact me|text me|texting me|write to me)\b",
         "net": rf"\b(?:no|not|never|dont|without|tired|enough)(?: (?!{_OTHER}\b|receive|received|get|got|find|read|see)\w+){{0,5}} (?:contact|text|texting|contacting|messages|emails|texts|ads)"
         rf"(?: me)?(?= \||$)",
         "subscription": r"\b(?:cancel|end|stop)(?: \w+){0,3} subscription\b|\bcancel everything\b|\bcancel all\b",
+        "short": r"(?:^|\| )(?:(?:please|pls|plz|just|ok) )?(?:remove|cancel|quit|end|revoke|delete)(?: (?:please|pls|now|me|number|this|it))*(?= \||$)",
         "instruction": r"\b(?:reply|text|txt|send|answer)(?: \w+){0,2} stop\b",
     },
     join={

@@ -75,6 +75,7 @@ FRENCH = Rules(
         "consent": r"\b(?:retir\w+|revoqu\w+|annul\w+|repren\w+)(?: \w+){0,3}? (?:consentement|accord|autorisation)\b"
         r"|\b(?:n ai|ai|pas) (?:jamais |pas |rien )?(?:donne|autorise|accepte|consenti|demande|souscrit)(?: \w+){0,6}(?: accord| consentement| recevoir"
         rf"| {_MESSAGES}| abonne\w*)\b|\bm oppose(?: \w+){{0,5}} (?:{_MESSAGES}|reception|prospection|demarchage|utilisation)\b|\bm oppose\b(?= \||$)",
+        "finish": rf"\bmett\w+ fin a (?:tous |toutes )?(?:la |les |vos |ces ){{1,2}}{_MESSAGES}\b|(?<!c est )\b(?:fini|terminee?)(?: avec)? (?:les|vos|ces|tes) {_MESSAGES}\b",
         "leave-alone": r"\b(?:laiss\w+|fich\w+|fout\w+|lach\w+|oubli\w+) (?:moi|nous)(?: (?:donc|un peu|enfin))?(?: (?:tranquilles?|en paix|la paix|la grappe|les baskets)|(?= \||$))"
         r"|\blach\w+ (?:moi|l affaire)\b|\bperdez mon numero\b|\bbasta\b",
     },
@@ -88,7 +89,7 @@ FRENCH = Rules(
         "hostile": r"\b(?:merde|putain|connards?|connasses?|encul\w+|fait chier|faites chier|va te faire|allez vous faire|ta gueule|vos gueules|fermez la|marre|ras le bol|gonfl\w+|saoul\w+"
         r"|harcel\w+|plainte|avocat|tribunal|arnaqu\w+|escroc\w*|spam\w*|signal\w+|33700|bloctel|degage\w*|foutez\w*|fichez\w*|ca suffit|trop de (?:messages|sms|mails|pubs?))\b",
         "stranger": r"\b(?:mauvais|faux) numero\b|\berreur de (?:numero|destinataire)\b|\bpas (?:la bonne|le bon) (?:personne|numero)\b|\bqui vous a donne\b"
-        r"|\b(?:decede\w*|mort|morte)\b|\bje ne (?:vous connais|connais) pas\b|\bvous vous trompez\b|\bnouveau numero\b|\bplus mon numero\b",
+        r"|\b(?:decede\w*|mort|morte)\b|\bje (?:ne )?(?:vous connais pas|connais pas (?:ce numero|votre|cette (?:personne|societe|entreprise)))\b|\bvous vous trompez\b|\bnouveau numero\b|\bplus mon numero\b",
         "not-interested": r"\b(?:pas|plus|aucunement|nullement) interesse\w*\b|\bnon merci\b|\bassez\b|\bm interess\w* (?:pas|plus)\b|\bplus client\w*\b|\bplus rien\b"
         r"|\bne (?:me )?concerne (?:pas|plus)\b|\bpas concerne\w*\b",
         "net": rf"\b(?:pas|plus|plu|jamais|inutile|marre|aucune?|peine|rien)(?: (?!{_OTHER}\b|recu|recois|recoit|retrouve|lu|vu|compris)\w+){{0,5}} (?:m (?:ecrire|envoyer|appeler|adresser)"
