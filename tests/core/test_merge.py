@@ -151,7 +151,8 @@ def test_fields_are_found_wherever_they_are_used():
 
 EVIL_NAMES = [
     "__class__", "__class__.__mro__", "__init__.__globals__", "__dict__", "__subclasses__", "__builtins__",
-    "__import__", "mro", "func_globals", "gi_frame", "f_back", "cr_code", "__reduce__", "__getattribute__", "__doc__", "__module__",
+    "__import__", "mro", "func_globals", "gi_frame", "f_back", "cr_code", "__reduce__", "__getattribute__", "__doc__",
+    "__module__",
 ]  # fmt: skip
 INJECTIONS = [
     *(f"{{{{ contact.{name} }}}}" for name in EVIL_NAMES),
