@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Protocol
 
+from broadcaster.core import sms
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.links import check_link, is_local, is_secure
 from broadcaster.core.messages import MediaKind
@@ -146,26 +147,9 @@ def _sizes(rendered: Rendered, facts: ChannelFacts) -> Iterator[Problem]:
                 "too_long", f"buttons.{number}.title", f"A button carries {facts.button_title_max} characters here."
             )
     if facts.channel in SMS_CHANNELS:
-        parts = sms_parts(rendered.text)
+        parts = sms.parts(rendered.text).parts
         if parts >= MANY_SMS_PARTS:
             yield Problem("many_parts", "text", f"May take {parts} SMS per person.", blocking=False)
-
-
-#: GSM 03.38: characters of one septet; the extension table takes two.
-_GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
-
-
-def sms_parts(text: str) -> int:
-    """Return how many SMS a text takes: 160 or 153 septets each, or 70 or 67 UTF-16 units."""
-    if all(one in _GSM or one in _GSM_EXTENSION for one in text):
-        units, alone, joined = len(text) + sum(one in _GSM_EXTENSION for one in text), 160, 153
-    else:
-        units, alone, joined = len(text.encode("utf-16-le")) // 2, 70, 67
-    return 1 if units <= alone else -(-units // joined)
 
 
 class _Links(HTMLParser):

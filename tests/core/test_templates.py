@@ -9,7 +9,7 @@ import pytest
 from broadcaster.core import templates
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.messages import ButtonKind, MediaKind
-from broadcaster.core.templates_lint import lint, sms_parts
+from broadcaster.core.templates_lint import lint
 
 VALUES = {"contact": {"first_name": "Ann", "attributes": {}}, "brand": {"name": "Acme"},
           "unsubscribe_url": "https://example.com/u/1", "preferences_url": "https://example.com/p/1"}  # fmt: skip
@@ -205,11 +205,3 @@ def test_blocking_problems_come_first():
     blocking = [one.blocking for one in found]
     assert blocking == sorted(blocking, reverse=True)
     assert len(set(blocking)) == 2
-
-
-@pytest.mark.parametrize("text,parts", [
-    ("", 1), ("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ê" * 70, 1), ("ê" * 71, 2), ("😀" * 35, 1),
-    ("😀" * 36, 2), ("a" * 306, 2), ("a" * 307, 3),
-])  # fmt: skip
-def test_an_sms_is_counted_as_the_network_counts(text, parts):
-    assert sms_parts(text) == parts
