@@ -5,7 +5,7 @@ SQLAlchemy's own bulk insert spends more time on each row than the database does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -19,20 +19,18 @@ def is_sqlite(session: Session) -> bool:
     return session.connection().dialect.name == "sqlite"
 
 
-def moment(session: Session, at: datetime | None) -> Any:
-    """Return *at* as the driver stores it when no column type stands in between."""
-    if at is None or not is_sqlite(session):
-        return at
-    return _sqlite_text(at)
+def moments(session: Session) -> Callable[[datetime | None], Any]:
+    """Return what turns a time into what the driver stores when no column type stands in between."""
+    return _sqlite_text if is_sqlite(session) else lambda at: at
 
 
 @lru_cache(maxsize=65536)
-def _sqlite_text(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+def _sqlite_text(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert *rows* of plain values: times by ``moment``, JSON as text. The caller writes the log event."""
+    """Insert *rows* of plain values: times by ``moments``, JSON as text. The caller writes the log event."""
     if not rows:
         return
     connection = session.connection()

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from broadcaster.core import consent, events
 from broadcaster.core.consent import ConsentEvent, State
+from broadcaster.core.errors import NotFound
 from broadcaster.core.event_types import ConsentEvents, milliseconds
 from broadcaster.core.events import Json
 from broadcaster.core.keys import seal
-from broadcaster.storage import log
+from broadcaster.storage import bulk, log
 from broadcaster.storage.database import allocate, any_id, id_list
-from broadcaster.storage.tables import ConsentEvidence, ConsentRecord, ConsentStanding, Purpose
+from broadcaster.storage.tables import ConsentRecord, ConsentStanding, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +87,30 @@ def append(session: Session, new: Sequence[NewConsent], *, person_keys: Mapping[
     if not new:
         return []
     ids = allocate(session, "consent_event", len(new))
-    rows: list[dict[str, Any]] = []
-    evidence: list[dict[str, Any]] = []
-    for event_id, event in zip(ids, new, strict=True):
-        body = _committed_bytes(event_id, event, at)
-        salt = secrets.token_bytes(events.SALT_BYTES)
-        rows.append(_row(event_id, event, at, events.commit(salt, body)))
-        sealed = seal(person_keys[event.address_id], body, b"consent:%d" % event_id)
-        evidence.append({"event_id": event_id, "body_ct": sealed, "salt": salt})
-    digest = hashlib.sha256(b"".join(row["commitment"] for row in rows)).hexdigest()
+    bodies = [_committed_bytes(event_id, event, at) for event_id, event in zip(ids, new, strict=True)]
+    salts = [secrets.token_bytes(events.SALT_BYTES) for _ in new]
+    commitments = [events.commit(salt, body) for salt, body in zip(salts, bodies, strict=True)]
+    digest = hashlib.sha256(b"".join(commitments)).hexdigest()
     entry_id = log.record(session, ConsentEvents(count=len(new), digest=digest), at=at)
-    for row in rows:
-        row["entry_id"] = entry_id
-    session.connection().execute(insert(ConsentRecord), rows)
-    session.connection().execute(insert(ConsentEvidence), evidence)
+    stored = bulk.moments(session)
+    rows = [
+        _row(stored, event_id, event, at, entry_id, commitment)
+        for event_id, event, commitment in zip(ids, new, commitments, strict=True)
+    ]
+    evidence = [
+        (event_id, seal(person_keys[event.address_id], body, b"consent:%d" % event_id), salt)
+        for event_id, event, body, salt in zip(ids, new, bodies, salts, strict=True)
+    ]
+    bulk.insert_rows(session, "consent_event", _RECORD_COLUMNS, rows)
+    bulk.insert_rows(session, "consent_evidence", ("event_id", "body_ct", "salt"), evidence)
     return ids
+
+
+_RECORD_COLUMNS = (
+    *("id", "key", "address_id", "purpose_id", "action", "actor", "source", "basis", "clock", "occurred_at"),
+    *("received_at", "expires_at", "wording_id", "staff_id", "import_id", "step_id", "ineffective"),
+    *("entry_id", "commitment"),
+)
 
 
 def _committed_bytes(event_id: int, event: NewConsent, at: datetime) -> bytes:
@@ -122,27 +132,35 @@ def _committed_bytes(event_id: int, event: NewConsent, at: datetime) -> bytes:
     return events.canonical(told)
 
 
-def _row(event_id: int, event: NewConsent, at: datetime, commitment: bytes) -> dict[str, Any]:
-    return {
-        "id": event_id,
-        "key": event.key,
-        "address_id": event.address_id,
-        "purpose_id": event.purpose_id,
-        "action": event.action.value,
-        "actor": event.actor.value,
-        "source": event.source.value,
-        "basis": event.basis.value,
-        "clock": event.clock,
-        "occurred_at": consent.effective_time(event.occurred_at, at),
-        "received_at": at,
-        "expires_at": event.expires_at,
-        "wording_id": event.wording_id,
-        "staff_id": event.staff_id,
-        "import_id": event.import_id,
-        "step_id": event.step_id,
-        "ineffective": event.ineffective,
-        "commitment": commitment,
-    }
+def _row(
+    stored: Callable[[datetime | None], Any],
+    event_id: int,
+    event: NewConsent,
+    at: datetime,
+    entry_id: int,
+    commitment: bytes,
+) -> tuple[Any, ...]:
+    return (
+        event_id,
+        event.key,
+        event.address_id,
+        event.purpose_id,
+        event.action.value,
+        event.actor.value,
+        event.source.value,
+        event.basis.value,
+        event.clock,
+        stored(consent.effective_time(event.occurred_at, at)),
+        stored(at),
+        stored(event.expires_at),
+        event.wording_id,
+        event.staff_id,
+        event.import_id,
+        event.step_id,
+        event.ineffective,
+        entry_id,
+        commitment,
+    )
 
 
 _EVENT_COLUMNS = (
@@ -187,21 +205,22 @@ def project(session: Session, address_ids: Sequence[int]) -> None:
 
 def write_states(session: Session, states: Mapping[int, Mapping[int, State]]) -> None:
     """Insert the states of addresses that have none."""
+    stored = bulk.moments(session)
     rows = [
-        {
-            "address_id": address,
-            "purpose_id": state.purpose_id,
-            "standing": state.standing.value,
-            "event_id": state.event_id,
-            "basis": state.basis.value,
-            "since": state.since,
-            "expires_at": state.expires_at,
-        }
+        (
+            address,
+            state.purpose_id,
+            state.standing.value,
+            state.event_id,
+            state.basis.value,
+            stored(state.since),
+            stored(state.expires_at),
+        )
         for address, of_address in sorted(states.items())
         for state in of_address.values()
     ]
-    if rows:
-        session.connection().execute(insert(ConsentStanding), rows)
+    columns = ("address_id", "purpose_id", "standing", "event_id", "basis", "since", "expires_at")
+    bulk.insert_rows(session, "consent_state", columns, rows)
 
 
 def rebuild(session: Session, *, page: int = 1000) -> int:
@@ -252,3 +271,19 @@ def wider(above: Sequence[int]) -> str:
 def above(session: Session, purpose_id: int) -> tuple[int, ...]:
     """Return the purposes above *purpose_id*, the root first."""
     return paths(session)[purpose_id][:-1]
+
+
+def is_marketing(session: Session, purpose_id: int) -> bool:
+    """Say whether a purpose is marketing, and so bound to sending windows and a way out."""
+    return session.get_one(Purpose, purpose_id).kind == "marketing"
+
+
+def purpose_id(session: Session, key: str) -> int:
+    """Return the id of a purpose by its key. Raises NotFound."""
+    known: dict[str, int] = session.info.setdefault("purpose_keys", {})
+    if key not in known:
+        found = session.exec(select(Purpose.id).where(Purpose.key == key)).first()
+        if found is None:
+            raise NotFound(f"there is no purpose {key!r}")
+        known[key] = found
+    return known[key]

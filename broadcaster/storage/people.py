@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from broadcaster.core.addresses import email_domain, phone_facts
 from broadcaster.core.keys import KEY_BYTES, KeyRing, open_sealed, seal
+from broadcaster.storage import bulk
 from broadcaster.storage.database import allocate, any_id, id_list
-from broadcaster.storage.tables import Address, PersonKey, Suppression
+from broadcaster.storage.tables import Address, Suppression
 
 
 def new_keys(session: Session, ring: KeyRing, count: int) -> list[tuple[int, bytes]]:
@@ -24,9 +25,8 @@ def new_keys(session: Session, ring: KeyRing, count: int) -> list[tuple[int, byt
     rows = []
     for key_id, key in made:
         wrapping, wrapped = ring.wrap(key, b"%d" % key_id)
-        rows.append({"id": key_id, "wrapping_key": wrapping, "wrapped": wrapped})
-    if rows:
-        session.connection().execute(insert(PersonKey), rows)
+        rows.append((key_id, wrapping, wrapped))
+    bulk.insert_rows(session, "person_key", ("id", "wrapping_key", "wrapped"), rows)
     return made
 
 
@@ -88,6 +88,8 @@ def find_address(session: Session, ring: KeyRing, address: NewAddress) -> Addres
 
 def suppressed(session: Session, ring: KeyRing, digests: Sequence[bytes], *, now: datetime) -> set[bytes]:
     """Return those address digests that a suppression entry forbids."""
+    if not digests or session.exec(select(Suppression.id).limit(1)).first() is None:
+        return set()
     marks = {mark.digest: digest for digest in digests for mark in ring.suppression_marks([digest])}
     found: set[bytes] = set()
     wanted = list(marks)
@@ -112,32 +114,23 @@ def create_addresses(
     ids = allocate(session, "address", len(new))
     keys = new_keys(session, ring, len(new))
     barred = set(suppressed_digests)
-    rows: list[dict[str, Any]] = []
+    at = bulk.moments(session)(now)
+    rows: list[tuple[Any, ...]] = []
     for address_id, (key_id, key), address in zip(ids, keys, new, strict=True):
         digest = digest_of(ring, address)
-        country, zones, domain = facts(address)
-        rows.append(
-            {
-                "id": address_id,
-                "channel": address.channel,
-                "account_id": address.account_id,
-                "digest": digest,
-                "value_ct": seal_address(key, address_id, address.value),
-                "key_id": key_id,
-                "domain": domain,
-                "country": country,
-                "time_zones": zones,
-                "status": "ok",
-                "status_reason": "",
-                "suppressed": digest in barred,
-                "stop_epoch": 0,
-                "import_id": import_id,
-                "created_at": now,
-            }
-        )
-    if rows:
-        session.connection().execute(insert(Address), rows)
+        sealed = seal_address(key, address_id, address.value)
+        told = facts(address)
+        barrier = digest in barred
+        where = (address_id, address.channel, address.account_id)
+        rows.append((*where, digest, sealed, key_id, *told, "ok", "", barrier, 0, import_id, at))
+    bulk.insert_rows(session, "address", _ADDRESS_COLUMNS, rows)
     return [(address_id, key) for address_id, (_, key) in zip(ids, keys, strict=True)]
+
+
+_ADDRESS_COLUMNS = (
+    *("id", "channel", "account_id", "digest", "value_ct", "key_id", "country", "time_zones", "domain"),
+    *("status", "status_reason", "suppressed", "stop_epoch", "import_id", "created_at"),
+)
 
 
 def facts(address: NewAddress) -> tuple[str | None, str | None, str | None]:

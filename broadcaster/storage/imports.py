@@ -1,0 +1,203 @@
+"""Imports in SQL: jobs, what a chunk of rows meets in the database, and writing a chunk by bulk statements."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from broadcaster.core.imports import Catalogue, PurposeFacts
+from broadcaster.core.keys import KeyRing
+from broadcaster.storage import bulk, contacts, people
+from broadcaster.storage.database import any_id, id_list
+from broadcaster.storage.tables import ImportJob, Purpose, Wording
+
+
+def catalogue(session: Session) -> Catalogue:
+    """Return what a file may refer to."""
+    wordings: dict[int, dict[tuple[int, str], int]] = defaultdict(dict)
+    for row in session.exec(select(Wording.id, Wording.purpose_id, Wording.version, Wording.language)).all():
+        wordings[row[1]][row[2], row[3]] = row[0]
+    purposes = session.exec(select(Purpose).where(col(Purpose.archived_at).is_(None))).all()
+    return Catalogue(
+        attributes=contacts.attributes(session),
+        purposes={row.key: PurposeFacts(row.id, row.leaf, dict(wordings[row.id])) for row in purposes},
+        groups=frozenset(contacts.group_ids(session)),
+        interests=frozenset(contacts.interest_ids(session)),
+    )
+
+
+def lock_job(session: Session, import_id: int) -> ImportJob:
+    query = select(ImportJob).where(ImportJob.id == import_id)
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).one()
+
+
+@dataclass(slots=True)
+class KnownContact:
+    """A contact as an import compares it: plain and encrypted fields by name, in clear."""
+
+    id: int
+    restricted: bool
+    fields: dict[str, Any]
+    key: bytes | None
+    groups: set[str] = field(default_factory=set)
+    interests: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Known:
+    """What a chunk of rows meets in the database."""
+
+    addresses: dict[bytes, tuple[int, bool]] = field(default_factory=dict)  #: digest -> (id, suppressed)
+    users: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  #: address -> contacts
+    closed: set[tuple[int, int]] = field(default_factory=set)  #: (contact, address) that was taken away
+    contacts: dict[int, KnownContact] = field(default_factory=dict)
+    externals: dict[bytes, int] = field(default_factory=dict)
+    barred: set[bytes] = field(default_factory=set)
+
+
+def look_up(
+    session: Session, ring: KeyRing, digests: Sequence[bytes], externals: Sequence[bytes], *, now: datetime
+) -> Known:
+    """Return what is known of these addresses and customer numbers; one look for a whole chunk."""
+    known = Known()
+    query = "SELECT digest, id, suppressed FROM address WHERE digest IN"
+    for row in bulk.in_chunks(session, query, digests):
+        known.addresses[bytes(row[0])] = (row[1], bool(row[2]))
+    unknown = [digest for digest in digests if digest not in known.addresses]
+    known.barred = people.suppressed(session, ring, unknown, now=now)
+    wanted: set[int] = set()
+    if known.addresses:
+        _load_users(session, known, [found[0] for found in known.addresses.values()])
+        wanted |= {contact for users in known.users.values() for contact in users}
+    query = "SELECT external_digest, id FROM contact WHERE state <> 'erased' AND external_digest IN"
+    for row in bulk.in_chunks(session, query, externals):
+        known.externals[bytes(row[0])] = row[1]
+        wanted.add(row[1])
+    if wanted:
+        _load_contacts(session, ring, known, sorted(wanted))
+    return known
+
+
+def _load_users(session: Session, known: Known, address_ids: Sequence[int]) -> None:
+    query = text(
+        "SELECT ca.address_id, ca.contact_id, ca.valid_to FROM contact_address ca "
+        "JOIN contact c ON c.id = ca.contact_id "
+        f"WHERE ca.address_id {any_id(session)} AND c.merged_into IS NULL AND c.state <> 'erased' ORDER BY 1, 2"
+    )
+    for address, contact, closed in session.connection().execute(query, {"ids": id_list(session, address_ids)}):
+        if closed is None:
+            known.users[address].append(contact)
+        else:
+            known.closed.add((contact, address))
+
+
+_COLUMNS = (
+    "c.id, c.state, c.kind, c.language, c.country, c.time_zone, c.birth_year, c.profession, c.preferred_channel, "
+    "c.attributes, c.name_ct, c.note_ct, c.external_ct, c.key_id, k.wrapping_key, k.wrapped"
+)
+
+
+def _load_contacts(session: Session, ring: KeyRing, known: Known, ids: Sequence[int]) -> None:
+    parameters = {"ids": id_list(session, ids)}
+    query = f"SELECT {_COLUMNS} FROM contact c LEFT JOIN person_key k ON k.id = c.key_id WHERE c.id {any_id(session)}"
+    for row in session.connection().execute(text(query), parameters):
+        key = None if row.wrapped is None else people.unwrap(ring, row.key_id, row.wrapping_key, bytes(row.wrapped))
+        fields: dict[str, Any] = dict(zip(_PLAIN, row[2:9], strict=True))
+        fields |= contacts.open_secrets(key, row)
+        stored = row.attributes
+        fields["attributes"] = json.loads(stored) if isinstance(stored, str) else dict(stored)
+        known.contacts[row.id] = KnownContact(row.id, row.state != "active", fields, key)
+    for table, name, place in (
+        ("group_member", "contact_group", "group"),
+        ("contact_interest", "interest", "interest"),
+    ):
+        query = (
+            f"SELECT m.contact_id, g.key FROM {table} m JOIN {name} g ON g.id = m.{place}_id "
+            f"WHERE m.contact_id {any_id(session)}"
+        )
+        for contact, key in session.connection().execute(text(query), parameters):
+            (known.contacts[contact].groups if place == "group" else known.contacts[contact].interests).add(key)
+
+
+_PLAIN = ("kind", "language", "country", "time_zone", "birth_year", "profession", "preferred_channel")
+
+
+@dataclass(slots=True)
+class NewContact:
+    """A contact to be made; ``words`` are the hashes of their name."""
+
+    fields: dict[str, Any]
+    words: tuple[int, ...] = ()
+    external: bytes | None = None
+
+
+def insert_contacts(
+    session: Session, ring: KeyRing, new: Sequence[NewContact], ids: Sequence[int], *, import_id: int, now: datetime
+) -> None:
+    """Insert contacts with their keys and words. The caller writes the log event."""
+    keys = people.new_keys(session, ring, len(new))
+    at = bulk.moments(session)(now)
+    rows = []
+    words: list[tuple[int, int]] = []
+    for contact_id, (key_id, key), one in zip(ids, keys, new, strict=True):
+        get = one.fields.get
+        name = {"first": get("first_name") or "", "last": get("last_name") or ""}
+        note, number, told = get("note"), get("external_id"), get("attributes")
+        rows.append(
+            (
+                contact_id,
+                get("kind") or "consumer",
+                "active",
+                *(get(field_name) for field_name in _PLAIN[1:]),
+                json.dumps(told, ensure_ascii=False) if told else "{}",
+                people.seal_name(key, contact_id, name) if name["first"] or name["last"] else None,
+                contacts.seal_note(key, contact_id, note) if note else None,
+                contacts.seal_external(key, contact_id, number) if number else None,
+                one.external,
+                key_id,
+                import_id,
+                at,
+                at,
+            )
+        )
+        words.extend((word, contact_id) for word in one.words)
+    bulk.insert_rows(session, "contact", _CONTACT_COLUMNS, rows)
+    bulk.insert_rows(session, "contact_word", ("word", "contact_id"), words)
+
+
+_CONTACT_COLUMNS = (
+    *("id", "kind", "state", *_PLAIN[1:], "attributes", "name_ct", "note_ct", "external_ct", "external_digest"),
+    *("key_id", "import_id", "created_at", "updated_at"),
+)
+
+
+def insert_links(session: Session, pairs: Iterable[tuple[int, int]], *, import_id: int, now: datetime) -> None:
+    """Link contacts to addresses: pairs of (contact id, address id)."""
+    at = bulk.moments(session)(now)
+    rows = [(contact, address, False, import_id, at) for contact, address in pairs]
+    columns = ("contact_id", "address_id", "preferred", "import_id", "created_at")
+    bulk.insert_rows(session, "contact_address", columns, rows)
+
+
+def insert_members(session: Session, groups: Iterable[tuple[int, int]], *, import_id: int) -> None:
+    """Put contacts into groups: pairs of (group id, contact id)."""
+    rows = [(group, contact, import_id) for group, contact in groups]
+    bulk.insert_rows(session, "group_member", ("group_id", "contact_id", "import_id"), rows)
+
+
+def insert_interests(session: Session, pairs: Iterable[tuple[int, int]]) -> None:
+    """Give contacts interests: pairs of (interest id, contact id)."""
+    bulk.insert_rows(session, "contact_interest", ("interest_id", "contact_id"), list(pairs))
+
+
+def insert_rejects(session: Session, import_id: int, rejects: Iterable[tuple[int, str, str, bool]]) -> None:
+    """Keep what was not taken: (line, field, code, refused), each once."""
+    rows = [(import_id, *one) for one in dict.fromkeys(rejects)]
+    bulk.insert_rows(session, "import_reject", ("import_id", "line", "field", "code", "refused"), rows)
