@@ -18,6 +18,7 @@ Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None
 #: All kinds of leaves, coarse on purpose: leaves of an erased person must not be linkable.
 KINDS = frozenset({"consent", "contact", "send", "admin", "privacy", "erasure"})
 SALT_BYTES = 32
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _LARGEST_INTEGER = 2**53 - 1  # RFC 8785 writes numbers as IEEE 754 doubles (I-JSON, RFC 7493 2.2)
 
 
@@ -27,9 +28,8 @@ def canonical(event: Json) -> bytes:
     Store these bytes; never make them again to verify. Raises InvalidInput for floats, other types, keys that are not
     strings, integers beyond ±(2^53 - 1) and lone surrogates.
     """
-    text = json.dumps(_ordered(event), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
-        return text.encode()
+        return _ENCODE(_ordered(event)).encode()
     except UnicodeEncodeError:
         raise InvalidInput("an event holds a character that is not Unicode") from None
 
@@ -66,7 +66,8 @@ def _ordered(value: Json) -> Json:
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise InvalidInput("an event holds a key that is not a string")
-        return {key: _ordered(value[key]) for key in sorted(value, key=_utf16)}
+        order = sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16)
+        return {key: _ordered(value[key]) for key in order}
     raise InvalidInput(f"an event cannot hold a {type(value).__name__}")
 
 

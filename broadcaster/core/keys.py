@@ -17,7 +17,7 @@ value for the same record again gives the same bytes.
 
 A link token is base64url, without padding, of
 
-    0x01 | first 16 bytes of the address's blind index | scope (1 to 32 bytes) | 10 bytes of HMAC-SHA256
+    0x01 | first 16 bytes of the address's blind index | scope (1 to 40 bytes) | 10 bytes of HMAC-SHA256
 
 It costs no row, cannot be made or changed without the link key, and holds no address. Before erasure the 16 bytes are
 found in the address's row (``digest_range``). A suppression digest is a keyed hash of the same 16 bytes, so that after
@@ -42,7 +42,7 @@ from broadcaster.core.errors import IntegrityFailure, Misconfigured, NotFound
 
 KEY_BYTES = 32
 LINK_DIGEST_BYTES = 16
-MAX_LINK_SCOPE_BYTES = 32
+MAX_LINK_SCOPE_BYTES = 40
 
 _SEALED = b"\x01"
 _NONCE_BYTES = 12
@@ -121,7 +121,7 @@ class KeyRing:
         return tuple(Mark(key.id, _suppression_digest(key.secret, one)) for key in self.suppression for one in digests)
 
     def link_token(self, address_digest: bytes, scope: bytes) -> str:
-        """Return the token for an address and what the link is for (1 to 32 bytes, the caller's own)."""
+        """Return the token for an address and what the link is for (1 to 40 bytes, the caller's own)."""
         if len(address_digest) < LINK_DIGEST_BYTES or not 1 <= len(scope) <= MAX_LINK_SCOPE_BYTES:
             raise ValueError("a link token needs the start of a blind index and a scope")
         body = _LINK + address_digest[:LINK_DIGEST_BYTES] + scope

@@ -92,7 +92,7 @@ def worst_values(parsed: ParsedTemplate, brand_name: str, attributes: Mapping[st
             "country": "FR",
             "attributes": dict.fromkeys(used, _WORST) | dict(attributes),
         },
-        "brand": {"name": brand_name},
+        "brand": {"name": brand_name, "website": _LINK[:40], "postal_address": _WORST * 2, "contact": _WORST},
         "campaign": {"name": _WORST},
         "unsubscribe_url": _LINK,
         "preferences_url": _LINK,
