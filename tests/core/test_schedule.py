@@ -188,6 +188,25 @@ def test_clock_changes_are_named_not_guessed(zone: str, missing: str, doubled: s
     assert first.astimezone(ZoneInfo(zone)).time() == second.astimezone(ZoneInfo(zone)).time() == fold.time()
 
 
+@pytest.mark.parametrize(
+    "night, opens, closes, first_utc, last_utc",
+    [
+        ("2027-03-28", time(2, 30), time(9), "01:30", "07:00"),  # opens at a time that is skipped: not before it
+        ("2027-03-28", time(1), time(2, 30), "00:00", "00:30"),  # closes at one: not after it
+        ("2026-10-25", time(2, 30), time(9), "01:30", "08:00"),  # opens at a time that comes twice: the second
+        ("2026-10-25", time(1), time(2, 30), "2026-10-24T23:00", "00:30"),  # closes at one: the first
+    ],
+)
+def test_the_narrower_reading_holds_when_clocks_change(
+    night: str, opens: time, closes: time, first_utc: str, last_utc: str
+) -> None:
+    """A window never opens before its wall-clock time nor stays open after it."""
+    window = Window(opens, closes, tuple(range(7)))
+    hours = schedule._open_hours(date.fromisoformat(night), ZoneInfo("Europe/Paris"), window, "XX", None)
+    wanted = [text if "T" in text else f"{night}T{text}" for text in (first_utc, last_utc)]
+    assert hours == tuple(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in wanted)
+
+
 def test_an_ordinary_local_time_is_one_instant() -> None:
     assert local_instant(date(2026, 7, 1), time(9), "Europe/Paris") == datetime(2026, 7, 1, 7, tzinfo=UTC)
 
