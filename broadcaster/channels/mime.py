@@ -198,7 +198,7 @@ def _encoding(text: str) -> Encoding:
 @lru_cache(maxsize=1024)
 def _quoted(line: str) -> bytes:
     """Return one line in quoted-printable; most lines of a campaign are the same for everybody, so it is kept."""
-    return b2a_qp(line.encode())
+    return b2a_qp(line.encode()).replace(b"=\n", b"=\r\n")  # a soft break; "=" itself never stands alone
 
 
 def _encoded(text: str, encoding: Encoding) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from broadcaster.core.deliveries import Outcome
 from broadcaster.core.messages import CallResult
@@ -51,6 +52,24 @@ class Reply:
 
 def take_reply(buffer: bytearray) -> Reply | None:
     """Cut the first complete reply off *buffer*; None if it is not complete yet. Raises ProtocolError."""
+    end = buffer.find(b"\n")
+    if 3 < end <= LINE_MAX and buffer[3] == 0x20:
+        line = bytes(buffer[:end])
+        del buffer[: end + 1]
+        return _single(line)
+    return _take_lines(buffer)
+
+
+@lru_cache(maxsize=64)
+def _single(line: bytes) -> Reply:
+    """Read a reply of one line; servers say the same few over and over. Its prose is not kept."""
+    match = _LINE.fullmatch(line.rstrip(b"\r"))
+    if match is None:
+        raise ProtocolError("a reply is not SMTP")
+    return _reply(match, [])
+
+
+def _take_lines(buffer: bytearray) -> Reply | None:
     start = 0
     lines: list[bytes] = []
     while True:
@@ -67,9 +86,14 @@ def take_reply(buffer: bytearray) -> Reply | None:
         if match[2] != b"-":
             break
     del buffer[:start]
-    found = _ENHANCED.match(lines[-1]) or _ENHANCED.match(lines[0])
-    enhanced = found[0].decode("ascii") if found is not None and found[1] == match[1][:1] else ""
-    return Reply(int(match[1]), enhanced, tuple(lines))
+    return _reply(match, lines)
+
+
+def _reply(last: re.Match[bytes], lines: list[bytes]) -> Reply:
+    """Put a reply together; the enhanced code stands in every line, or in the first or last only."""
+    found = _ENHANCED.match(last[3]) or (_ENHANCED.match(lines[0]) if lines else None)
+    enhanced = found[0].decode("ascii") if found is not None and found[1] == last[1][:1] else ""
+    return Reply(int(last[1]), enhanced, tuple(lines))
 
 
 _THROTTLED = frozenset({"4.7.0", "4.7.28", "4.7.32", "4.4.5", "4.3.2", "4.5.3"})

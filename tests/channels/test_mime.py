@@ -90,9 +90,13 @@ def test_one_part_stands_alone(text: str, html: str, kind: str) -> None:
 
 
 @given(text=bodies)
+@example(text="é" + "x" * 500)
+@example(text="é" * 500)
+@example(text="x" * 2000)
 def test_lines_end_in_crlf_only(text: str) -> None:
-    """A bare CR or LF is how one mail becomes two (SMTP smuggling)."""
-    raw = build(LETTERHEAD, Outbound(to="a@b.example", reference="r", text=text), NOW)
+    """A bare CR or LF is how one mail becomes two (SMTP smuggling), and breaks the signature on its way."""
+    raw = build(LETTERHEAD, Outbound(to="a@b.example", reference="r", text=text, html=text), NOW)
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
     assert raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n")
 
 
