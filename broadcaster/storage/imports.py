@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text, update
 from sqlmodel import Session, col, select
 
+from broadcaster.core.errors import NotFound
 from broadcaster.core.imports import Catalogue, PurposeFacts
 from broadcaster.core.keys import KeyRing
 from broadcaster.storage import bulk, contacts, people
-from broadcaster.storage.database import any_id, id_list
-from broadcaster.storage.tables import ImportJob, Purpose, Wording
+from broadcaster.storage.database import allocate, any_id, id_list
+from broadcaster.storage.tables import Contact, ImportJob, Purpose, Wording
 
 
 def catalogue(session: Session) -> Catalogue:
@@ -34,8 +35,12 @@ def catalogue(session: Session) -> Catalogue:
 
 
 def lock_job(session: Session, import_id: int) -> ImportJob:
+    """Return an import, held until the transaction ends. Raises NotFound."""
     query = select(ImportJob).where(ImportJob.id == import_id)
-    return session.exec(query.with_for_update().execution_options(populate_existing=True)).one()
+    row = session.exec(query.with_for_update().execution_options(populate_existing=True)).first()
+    if row is None:
+        raise NotFound("There is no such import.")
+    return row
 
 
 @dataclass(slots=True)
@@ -44,6 +49,8 @@ class KnownContact:
 
     id: int
     restricted: bool
+    import_id: int | None  #: the import that made them
+    key_id: int | None
     fields: dict[str, Any]
     key: bytes | None
     groups: set[str] = field(default_factory=set)
@@ -100,7 +107,7 @@ def _load_users(session: Session, known: Known, address_ids: Sequence[int]) -> N
 
 _COLUMNS = (
     "c.id, c.state, c.kind, c.language, c.country, c.time_zone, c.birth_year, c.profession, c.preferred_channel, "
-    "c.attributes, c.name_ct, c.note_ct, c.external_ct, c.key_id, k.wrapping_key, k.wrapped"
+    "c.attributes, c.name_ct, c.note_ct, c.external_ct, c.key_id, c.import_id, k.wrapping_key, k.wrapped"
 )
 
 
@@ -113,7 +120,7 @@ def _load_contacts(session: Session, ring: KeyRing, known: Known, ids: Sequence[
         fields |= contacts.open_secrets(key, row)
         stored = row.attributes
         fields["attributes"] = json.loads(stored) if isinstance(stored, str) else dict(stored)
-        known.contacts[row.id] = KnownContact(row.id, row.state != "active", fields, key)
+        known.contacts[row.id] = KnownContact(row.id, row.state != "active", row.import_id, row.key_id, fields, key)
     for table, name, place in (
         ("group_member", "contact_group", "group"),
         ("contact_interest", "interest", "interest"),
@@ -178,6 +185,41 @@ _CONTACT_COLUMNS = (
 )
 
 
+def update_plain(session: Session, changes: Sequence[tuple[int, dict[str, Any]]], *, now: datetime) -> None:
+    """Write plain fields of contacts: pairs of (contact id, field -> value)."""
+    by_fields: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for contact_id, values in changes:
+        names = tuple(sorted(values))
+        by_fields[names].append({**{f"v_{name}": values[name] for name in names}, "pk": contact_id, "now": now})
+    table: Any = Contact.__table__  # type: ignore[attr-defined]
+    for names, rows in by_fields.items():
+        values = {name: bindparam(f"v_{name}", type_=table.c[name].type) for name in names}
+        statement = update(table).where(table.c.id == bindparam("pk"))
+        statement = statement.values(**values, updated_at=bindparam("now", type_=table.c.updated_at.type))
+        session.connection().execute(statement, rows)
+
+
+def insert_history(
+    session: Session,
+    ring: KeyRing,
+    told: Sequence[tuple[KnownContact, str, Any, Any]],
+    *,
+    import_id: int,
+    now: datetime,
+) -> None:
+    """Add to the preference history: (contact, field, before, after). Every contact has a key by now."""
+    ids = allocate(session, "preference_event", len(told))
+    actor = str(session.info.get("actor", "system"))
+    at = bulk.moments(session)(now)
+    rows = []
+    for event_id, (known, name, before, after) in zip(ids, told, strict=True):
+        assert known.key is not None, "given one before"
+        sealed = contacts.seal_change(known.key, event_id, before, after)
+        rows.append((event_id, known.id, name, sealed, "import", actor, import_id, at))
+    columns = ("id", "contact_id", "field", "change_ct", "source", "actor", "import_id", "at")
+    bulk.insert_rows(session, "preference_event", columns, rows)
+
+
 def insert_links(session: Session, pairs: Iterable[tuple[int, int]], *, import_id: int, now: datetime) -> None:
     """Link contacts to addresses: pairs of (contact id, address id)."""
     at = bulk.moments(session)(now)
@@ -201,3 +243,16 @@ def insert_rejects(session: Session, import_id: int, rejects: Iterable[tuple[int
     """Keep what was not taken: (line, field, code, refused), each once."""
     rows = [(import_id, *one) for one in dict.fromkeys(rejects)]
     bulk.insert_rows(session, "import_reject", ("import_id", "line", "field", "code", "refused"), rows)
+
+
+def job(session: Session, import_id: int) -> ImportJob:
+    """Return an import. Raises NotFound."""
+    row = session.get(ImportJob, import_id)
+    if row is None:
+        raise NotFound("There is no such import.")
+    return row
+
+
+def staff_of(actor: str) -> int | None:
+    """Return the staff id in an actor such as ``staff:7``."""
+    return int(actor.removeprefix("staff:")) if actor.startswith("staff:") else None

@@ -109,15 +109,19 @@ def create_addresses(
     now: datetime,
     import_id: int | None = None,
     suppressed_digests: Iterable[bytes] = (),
+    digests: Sequence[bytes] | None = None,
 ) -> list[tuple[int, bytes]]:
-    """Insert addresses that are not known yet; return (id, key) in order. The caller writes the log event."""
+    """Insert addresses that are not known yet; return (id, key) in order. The caller writes the log event.
+
+    *digests* are the addresses' own (``digest_of``), where the caller has them already.
+    """
     ids = allocate(session, "address", len(new))
     keys = new_keys(session, ring, len(new))
     barred = set(suppressed_digests)
     at = bulk.moments(session)(now)
     rows: list[tuple[Any, ...]] = []
-    for address_id, (key_id, key), address in zip(ids, keys, new, strict=True):
-        digest = digest_of(ring, address)
+    found = digests if digests is not None else [digest_of(ring, address) for address in new]
+    for address_id, (key_id, key), address, digest in zip(ids, keys, new, found, strict=True):
         sealed = seal_address(key, address_id, address.value)
         told = facts(address)
         barrier = digest in barred
