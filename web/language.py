@@ -1,0 +1,76 @@
+"""Words and times for the person at the screen: English and French, their time zone.
+
+``_`` translates now, ``_l`` when it is shown (for tables made at import), ``_n`` by number.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+import flask_babel  # type: ignore[import-untyped]
+from flask import Flask, request
+
+from broadcaster.actions.staff import LANGUAGES
+from web.context import anybody
+
+NAMES = {"en": "English", "fr": "Français"}
+_LOCALES = {"en": "en_GB"}  #: 24 hours, day before month: what most of the world reads
+
+
+def install(app: Flask) -> None:
+    """Choose language and zone by the signed-in person, else the browser."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    flask_babel.Babel(app, locale_selector=_locale, timezone_selector=time_zone)
+    app.jinja_env.globals.update(language=language, time_zone=time_zone, language_names=NAMES)
+    app.jinja_env.filters.update(moment=moment, day=day, number=number, percent=percent)
+
+
+def language() -> str:
+    """Return the language of this answer."""
+    person = anybody()
+    if person is not None:
+        return person.language
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def _locale() -> str:
+    return _LOCALES.get(language(), language())
+
+
+def time_zone() -> str:
+    """Return the zone in which times are shown and understood."""
+    person = anybody()
+    return "UTC" if person is None else person.time_zone
+
+
+def _(message: str, **values: object) -> str:
+    return str(flask_babel.gettext(message, **values))
+
+
+def _l(message: str, **values: object) -> str:
+    return cast(str, flask_babel.lazy_gettext(message, **values))
+
+
+def _n(singular: str, plural: str, num: int, **values: object) -> str:
+    return str(flask_babel.ngettext(singular, plural, num, **values))
+
+
+def moment(value: datetime | None, form: str = "") -> str:
+    """Return day, hour and minute in the person's zone, nothing for None; *form* ``full`` adds seconds and zone."""
+    if value is None or form:
+        return "" if value is None else str(flask_babel.format_datetime(value, form))
+    return f"{flask_babel.format_date(value, 'medium')}, {flask_babel.format_time(value, 'short')}"
+
+
+def day(value: Any, form: str = "medium") -> str:
+    """Return a date in the person's language, nothing for None."""
+    return "" if value is None else str(flask_babel.format_date(value, form))
+
+
+def number(value: float) -> str:
+    return str(flask_babel.format_decimal(value))
+
+
+def percent(value: float) -> str:
+    return str(flask_babel.format_percent(value))

@@ -1,0 +1,97 @@
+"""Labels of our vocabulary for screens, and errors in the reader's language."""
+
+from __future__ import annotations
+
+from broadcaster.core.errors import BroadcasterError
+from web.language import _l
+
+ROLES = {
+    "admin": _l("Administrator"),
+    "marketer": _l("Marketer"),
+    "agent": _l("Agent"),
+    "auditor": _l("Auditor"),
+}
+ROLE_HELP = {
+    "admin": _l("Sets everything up: senders, staff, settings. May do all that others may."),
+    "marketer": _l("Imports contacts with proof of consent, writes and launches campaigns."),
+    "agent": _l("Answers people, and records what they say about consent."),
+    "auditor": _l("Reads everything, exports the consent log, changes nothing."),
+}
+
+#: Error code -> what to tell. A code that is not here shows the error's own English words.
+PROBLEMS = {
+    "bad_link": _l("This link is incomplete, has been used, or is too old."),
+    "closed": _l("This page is closed."),
+    "control_character": _l("Line breaks and control characters are not allowed here."),
+    "email_invalid": _l("This is not an e-mail address."),
+    "last_admin": _l("There must always be an administrator who can sign in."),
+    "name_invalid": _l("Give a name of at most 100 characters."),
+    "own_role": _l("Nobody changes their own role or switches themselves off."),
+    "password_common": _l("This password is easy to guess. Use several words, or a password manager."),
+    "password_long": _l("This is too long to be a password."),
+    "password_short": _l("Choose at least 10 characters."),
+    "password_wrong": _l("This is not your password."),
+    "role": _l("Your role does not allow this."),
+    "set_up": _l("The first administrator exists already."),
+    "sign_in": _l("E-mail address or password is wrong, or there were too many tries. Wait a little and try again."),
+    "staff_exists": _l("Somebody with this e-mail address works here already."),
+    "staff_inactive": _l("This person is switched off."),
+    "unknown_choice": _l("Choose one of the list."),
+}
+
+#: pydantic's kind of error -> what to tell.
+FIELD_PROBLEMS = {
+    "missing": _l("Please fill this in."),
+    "string_too_short": _l("Please fill this in."),
+    "string_too_long": _l("This is too long."),
+    "literal_error": _l("Choose one of the list."),
+    "enum": _l("Choose one of the list."),
+    "too_short": _l("Choose at least one."),
+    "int_parsing": _l("This is not a whole number."),
+    "float_parsing": _l("This is not a number."),
+    "greater_than": _l("This number is too small."),
+    "greater_than_equal": _l("This number is too small."),
+    "less_than": _l("This number is too large."),
+    "less_than_equal": _l("This number is too large."),
+    "control_character": _l("Line breaks and control characters are not allowed here."),
+    "url_parsing": _l("This is not a web address."),
+}
+_FIELD_OTHER = _l("This is not valid.")
+
+_STATUS = {
+    400: (_l("That did not work"), _l("The request was not understood.")),
+    401: (_l("Please sign in"), _l("Sign in and try again.")),
+    403: (_l("Not allowed"), _l("Your role does not allow this.")),
+    404: (_l("Not found"), _l("There is nothing here. It may have been archived, or the address is mistyped.")),
+    405: (_l("That did not work"), _l("This page does not answer that kind of request.")),
+    409: (_l("Changed meanwhile"), _l("Somebody else changed this, or it is in another state by now.")),
+    413: (_l("Too large"), _l("What you sent is larger than we accept.")),
+    422: (_l("Please check"), _l("Something you entered cannot be used.")),
+    429: (_l("Too many tries"), _l("Wait a few minutes and try again.")),
+    503: (_l("Not available now"), _l("A part we need does not answer. Try again in a moment.")),
+}
+_STATUS_OTHER = (_l("Something went wrong"), _l("It is our fault, not yours, and nothing was changed."))
+_STATUS_CODES = {
+    "csrf": (_l("This form was too old"), _l("Go back, load the page again, and send it once more.")),
+    "foreign_origin": (_l("That did not work"), _l("The form was sent from another site.")),
+}
+
+
+def problem(error: BroadcasterError) -> str:
+    """Say an error in the reader's language."""
+    known = PROBLEMS.get(error.code)
+    return str(known) if known else error.message
+
+
+def field_problem(kind: str) -> str:
+    """Say what is wrong with a field, by pydantic's kind of error."""
+    return str(FIELD_PROBLEMS.get(kind, _FIELD_OTHER))
+
+
+def status(number: int, code: str) -> tuple[str, str]:
+    """Return title and text of an error page."""
+    return _STATUS_CODES.get(code) or _STATUS.get(number) or _STATUS_OTHER
+
+
+def role(name: str) -> str:
+    return str(ROLES.get(name, name))
