@@ -152,6 +152,10 @@ def test_real_cyrillic_stays_itself() -> None:
     assert folding.fold("сор") == "сор"
 
 
+def test_a_sharp_s_is_two() -> None:
+    assert folding.fold("Schließen") == folding.fold("SCHLIESSEN") == folding.fold("SCHLIEẞEN")
+
+
 BOMBS = [
     *("stop " * 20_000, "a" * 100_000, "> " * 50_000, "dont want " * 9_000, "ne plus " * 9_000, " |" * 50_000),
     *("\u0301" * 100_000, "ﷺ" * 100_000, "x@" * 50_000, "a-1" * 33_000, "a.b." * 25_000, "\n" * 100_000),
