@@ -19,7 +19,8 @@ def json_object(body: bytes) -> dict[str, Any]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         value = _tolerant(body)
-    if not isinstance(value, dict) or _deeper_than(value, _DEPTH_MAX):
+    brackets = body.count(b"{") + body.count(b"[")
+    if not isinstance(value, dict) or (brackets > _DEPTH_MAX and _deeper_than(value, _DEPTH_MAX)):
         raise ValueError("not an object, or nested too deep")
     return value
 

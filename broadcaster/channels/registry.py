@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from broadcaster.channels.contract import Channel
 from broadcaster.channels.sandbox import Sandbox
+from broadcaster.channels.smtp import Smtp
 from broadcaster.channels.telegram import Telegram
 from broadcaster.channels.twilio import Twilio
 from broadcaster.core.errors import NotFound
@@ -11,6 +12,7 @@ from broadcaster.core.errors import NotFound
 #: The key is the provider; ``capabilities.channel`` is the channel it serves.
 CHANNELS: dict[str, Channel] = {
     "sandbox": Sandbox(),
+    "smtp": Smtp(),
     "telegram": Telegram(),
     "twilio": Twilio(),
 }

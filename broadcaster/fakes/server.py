@@ -154,15 +154,20 @@ class FakeServer:
         try:
             self._loop.run_forever()
         finally:
+            self._loop.run_until_complete(self._hang_up())
             server.close()
             self._loop.run_until_complete(self._hang_up())
             self._loop.close()
 
     async def _hang_up(self) -> None:
-        for _ in range(4):  # connections just accepted take a few rounds to appear, closed ones to go
-            await asyncio.sleep(0)
+        """Close every connection, also those being accepted just now; closing takes a few rounds of the loop."""
+        quiet = 0
+        while quiet < 5:
+            busy = self._open or len(asyncio.all_tasks()) > 1
+            quiet = 0 if busy else quiet + 1
             for connection in [*self._open]:
                 connection.transport.abort()
+            await asyncio.sleep(0.001)
 
 
 class _Connection(asyncio.Protocol):
@@ -181,7 +186,7 @@ class _Connection(asyncio.Protocol):
         self._fake._open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fake._open.discard(self)
+        asyncio.get_running_loop().call_soon(self._fake._open.discard, self)  # the socket is closed after this call
 
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
