@@ -162,5 +162,6 @@ def classify(reply: Reply, stage: Stage) -> Outcome:
 
 
 def refusal(reply: Reply, stage: Stage) -> CallResult:
-    """Return the result of a call that *reply* ended."""
-    return CallResult(classify(reply, stage), provider_code=reply.label)
+    """Return the result of a call that *reply* ended before its message was taken, whatever the reply says."""
+    outcome = classify(reply, stage)
+    return CallResult(Outcome.TRANSIENT if outcome is Outcome.ACCEPTED else outcome, provider_code=reply.label)

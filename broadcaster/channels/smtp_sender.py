@@ -69,7 +69,7 @@ class SmtpSender:
         """Have *connections* signed in, waiting for at most the time limit of a connection."""
         until = time.monotonic() + self._access.connect_seconds
         self._pump(0.0)
-        self._open_up_to(min(connections, self._limits.connections))
+        self._open_up_to(connections)
         while any(not connection.was_ready for connection in self._open.values()):
             left = until - time.monotonic()
             if left <= 0:
@@ -137,7 +137,7 @@ class SmtpSender:
         self._pending.append(call)
         opening = sum(not connection.was_ready for connection in self._open.values())
         if opening < len(self._pending):
-            self._open_up_to(min(len(self._open) + 1, self._limits.connections))
+            self._open_up_to(len(self._open) + 1)
 
     def _finish(self, call: Call, result: CallResult) -> None:
         self._busy -= 1
@@ -167,6 +167,7 @@ class SmtpSender:
     # -- connections
 
     def _open_up_to(self, connections: int) -> None:
+        connections = min(connections, self._limits.connections)
         if len(self._open) >= connections or not self._resolve():
             return
         while len(self._open) < connections:
