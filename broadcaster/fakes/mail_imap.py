@@ -74,14 +74,14 @@ class ImapSession(asyncio.Protocol):
         elif not self.known:
             return b"NO sign in first"
         elif verb in (b"SELECT", b"EXAMINE") and len(words) == 2:
-            return self.select(words[1])
+            return self.select(words[1], changeable=verb == b"SELECT")
         elif verb == b"UID" and self.selected and len(words) > 2:
             return self.uid(words[1].upper(), words[2:], rest)
         elif verb not in (b"NOOP", b"CLOSE", b"CHECK"):
             return b"BAD what?"
         return b"OK done"
 
-    def select(self, folder: bytes) -> bytes:
+    def select(self, folder: bytes, *, changeable: bool) -> bytes:
         self.selected = folder.upper() == b"INBOX"
         if not self.selected:
             return b"NO no such folder"
@@ -90,7 +90,7 @@ class ImapSession(asyncio.Protocol):
             f"* FLAGS (\\Seen)\r\n* {len(box.mails)} EXISTS\r\n* 0 RECENT\r\n"
             f"* OK [UIDVALIDITY {box.validity}] ok\r\n* OK [UIDNEXT {box.next_uid}] ok\r\n".encode()
         )
-        return b"OK [READ-ONLY] done"
+        return b"OK [READ-WRITE] done" if changeable else b"OK [READ-ONLY] done"
 
     def uid(self, verb: bytes, words: list[bytes], rest: bytes) -> bytes:
         """Carry out UID SEARCH, FETCH and STORE (which changes nothing)."""
