@@ -105,6 +105,8 @@ ACCOUNT_FAULTS = frozenset({Outcome.CREDENTIAL, Outcome.ACCOUNT_RESTRICTED, Outc
 RETRYABLE = frozenset(
     {Outcome.THROTTLED, Outcome.TRANSIENT, Outcome.RECIPIENT_TEMPORARILY_UNAVAILABLE, *ACCOUNT_FAULTS}
 )
+#: These say nothing against the message, so that they do not use up its tries.
+NEVER_GIVEN_UP = frozenset({Outcome.THROTTLED, *ACCOUNT_FAULTS})
 #: The one reason a final refusal leaves on the delivery.
 FINAL_REASON: dict[Outcome, Reason] = {
     Outcome.RECIPIENT_UNREACHABLE: Reason.UNREACHABLE,
@@ -188,7 +190,7 @@ def settle(outcome: Outcome, *, attempt: int, retry_after: float | None, idempot
             return Verdict(State.PLANNED, retry_after_seconds=backoff_seconds(1))
         return Verdict(State.UNKNOWN)
     if outcome in RETRYABLE:
-        if attempt >= MAX_ATTEMPTS:
+        if attempt >= MAX_ATTEMPTS and outcome not in NEVER_GIVEN_UP:
             soft = outcome is Outcome.RECIPIENT_TEMPORARILY_UNAVAILABLE
             return Verdict(State.FAILED, Reason.TEMPORARILY_UNREACHABLE if soft else Reason.GAVE_UP)
         wait = backoff_seconds(attempt) if retry_after is None else clamp_retry_after(retry_after)

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from broadcaster.storage import consent
 from broadcaster.storage.database import any_id, id_list, sql
+from broadcaster.storage.tables.base import Json
 
 LEASE_SECONDS = 30.0
 
@@ -19,6 +20,7 @@ _DUE_BATCH = """
     SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
     WHERE b.open AND b.due_at <= :now AND b.account_id = :account
       AND (b.lease_until IS NULL OR b.lease_until < :now) AND r.state = 'running' AND c.state = 'running'
+      AND NOT EXISTS (SELECT 1 FROM rate_bucket t WHERE t.account_id = b.account_id AND t.refilled_at > :now)
     ORDER BY b.due_at, b.id LIMIT 1 {skip}"""
 
 _LEASE_BATCH = """
@@ -52,8 +54,8 @@ def extend_leases(session: Session, *, owner: str, now: datetime) -> None:
 
 #: What was left ``dispatching`` by somebody whose lease ran out: nobody knows how it ended (design, section 3.3).
 _ABANDONED = sql(
-    "UPDATE step SET state = :state, outcome = 'unknown', "
-    "due_at = CASE WHEN :state = 'planned' THEN :now ELSE due_at END "
+    "UPDATE step SET state = CAST(:state AS TEXT), outcome = 'unknown', "
+    "due_at = CASE WHEN CAST(:state AS TEXT) = 'planned' THEN :now ELSE due_at END "
     "WHERE batch_id = :batch AND state = 'dispatching'",
     "now",
 )
@@ -69,14 +71,15 @@ _LOAD = sql(
     """
     SELECT s.id, s.attempt, s.address_id, a.value_ct, a.key_id AS address_key_id, ak.wrapped AS address_key,
         ak.wrapping_key AS address_wrapping, a.digest, a.country AS address_country,
-        c.id AS contact_id, c.language, c.country, c.profession, c.birth_year, c.attributes, c.name_ct,
+        a.time_zones AS address_zones, c.id AS contact_id, c.language, c.country, c.time_zone, c.profession,
+        c.attributes, c.name_ct,
         c.key_id AS contact_key_id, ck.wrapped AS contact_key, ck.wrapping_key AS contact_wrapping
     FROM step s JOIN delivery d ON d.id = s.delivery_id JOIN contact c ON c.id = d.contact_id
         JOIN address a ON a.id = s.address_id
         LEFT JOIN person_key ak ON ak.id = a.key_id LEFT JOIN person_key ck ON ck.id = c.key_id
     WHERE s.batch_id = :batch AND s.state = 'planned' AND s.due_at <= :now ORDER BY s.id""",
     "now",
-)
+).columns(attributes=Json)
 
 
 def load_steps(session: Session, batch_id: int, *, now: datetime) -> Sequence[Row[Any]]:
@@ -256,13 +259,25 @@ def settle(session: Session, settled: Sequence[Settled], *, entry_id: int, now: 
         connection.execute(_SETTLE_SQLITE, rows)
 
 
-_GIVE_BACK = sql("UPDATE step SET state = 'planned' WHERE id = :id AND attempt = :attempt AND state = 'dispatching'")
+_GIVE_BACK = sql(
+    "UPDATE step SET state = 'planned', attempt = attempt - 1 "
+    "WHERE id = :id AND attempt = :attempt AND state = 'dispatching'"
+)
 
 
 def give_back(session: Session, steps: Sequence[tuple[int, int]]) -> None:
     """Return steps whose permission ran out before the first byte: nothing was sent, they are gated again."""
     if steps:
         session.connection().execute(_GIVE_BACK, [{"id": step, "attempt": attempt} for step, attempt in steps])
+
+
+_POSTPONE = sql("UPDATE step SET due_at = :due WHERE id = :id AND state = 'planned'", "due")
+
+
+def postpone(session: Session, steps: Sequence[tuple[int, datetime]]) -> None:
+    """Move steps whose sending window has closed meanwhile to the next one."""
+    if steps:
+        session.connection().execute(_POSTPONE, [{"id": step, "due": due} for step, due in steps])
 
 
 _RELEASE = sql(
@@ -280,11 +295,30 @@ def release_batch(session: Session, batch_id: int, *, owner: str) -> None:
     session.connection().execute(_RELEASE, {"batch": batch_id, "owner": owner})
 
 
+_CANCEL = sql(
+    "UPDATE step SET state = 'skipped', reason = 'cancelled', settled_at = :now "
+    "WHERE batch_id = :batch AND state IN ('planned', 'held')",
+    "now",
+)
+_ABANDON_CANCELLED = sql(
+    "UPDATE step SET state = 'unknown', outcome = 'unknown' WHERE batch_id = :batch AND state = 'dispatching'"
+)
+_CLOSE = sql("UPDATE batch SET open = :no, lease_owner = NULL, lease_until = NULL WHERE id = :batch")
+
+
+def cancel_batch(session: Session, batch_id: int, *, now: datetime) -> None:
+    """Close a batch nobody holds: what was planned is cancelled, what was on the wire is unknown."""
+    session.connection().execute(_CANCEL, {"batch": batch_id, "now": now})
+    session.connection().execute(_ABANDON_CANCELLED, {"batch": batch_id})
+    session.connection().execute(_CLOSE, {"batch": batch_id, "no": False})
+
+
 _DUE_ACCOUNTS = sql(
     """SELECT DISTINCT b.account_id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
     JOIN account k ON k.id = b.account_id
     WHERE b.open AND b.due_at <= :now AND (b.lease_until IS NULL OR b.lease_until < :now)
-      AND r.state = 'running' AND c.state = 'running' AND k.state = 'active'""",
+      AND r.state = 'running' AND c.state = 'running' AND k.state = 'active'
+      AND NOT EXISTS (SELECT 1 FROM rate_bucket t WHERE t.account_id = b.account_id AND t.refilled_at > :now)""",
     "now",
 )
 

@@ -1,0 +1,193 @@
+"""Sender accounts: configure, open for use, check, hold."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import Session, select
+
+from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
+from broadcaster.channels.contract import AccountConfig, Channel, CheckResult
+from broadcaster.core.errors import Conflict, InvalidInput, NotFound
+from broadcaster.core.event_types import AccountHeld, Changed
+from broadcaster.storage import log
+from broadcaster.storage.tables import Account
+
+
+def create(
+    runtime: Runtime,
+    *,
+    brand_id: int,
+    provider: str,
+    name: str,
+    settings: Mapping[str, str],
+    base_url: str = "",
+    rate_per_second: float | None = None,
+    concurrency: int = 64,
+    cost_micros: int = 0,
+    actor: str,
+) -> int:
+    """Configure a sender. Raises InvalidInput naming the setting that is missing or wrong."""
+    channel = _channel(provider)
+    opened, hidden = _sorted_settings(channel, settings)
+    if not name.strip():
+        raise InvalidInput("give the account a name", field="name")
+    with runtime.db.transaction(actor) as session:
+        if session.exec(select(Account.id).where(Account.name == name.strip())).first():
+            raise Conflict("an account of that name exists", code="name_taken")
+        now = runtime.db.now(session)
+        row = Account(
+            brand_id=brand_id,
+            channel=channel.capabilities.channel,
+            provider=provider,
+            name=name.strip(),
+            base_url=_checked_base(base_url),
+            settings=opened,
+            webhook_key=secrets.token_urlsafe(24),
+            rate_per_second=rate_per_second,
+            concurrency=concurrency,
+            cost_micros=cost_micros,
+            created_at=now,
+        )
+        session.add(row)
+        session.flush()
+        row.secrets_ct = _seal(runtime, row.id, hidden)
+        session.add(row)
+        log.record(session, Changed(what="account", id=row.id, verb="created"), at=now)
+        return row.id
+
+
+def update(
+    runtime: Runtime,
+    account_id: int,
+    *,
+    settings: Mapping[str, str],
+    base_url: str = "",
+    rate_per_second: float | None = None,
+    concurrency: int = 64,
+    actor: str,
+) -> None:
+    """Change an account; a secret left empty stays as it is."""
+    with runtime.db.transaction(actor) as session:
+        row = _get(session, account_id)
+        channel = _channel(row.provider)
+        before = _open(runtime, row)
+        given = {key: value for key, value in settings.items() if value}
+        kept = {key: value for key, value in before.items() if key not in given}
+        opened, hidden = _sorted_settings(channel, {**kept, **settings, **given})
+        row.settings, row.secrets_ct = opened, _seal(runtime, row.id, hidden)
+        row.base_url, row.rate_per_second, row.concurrency = _checked_base(base_url), rate_per_second, concurrency
+        session.add(row)
+        now = runtime.db.now(session)
+        log.record(session, Changed(what="account", id=row.id, verb="changed", fields=tuple(sorted(settings))), at=now)
+
+
+def set_state(runtime: Runtime, account_id: int, state: str, *, actor: str) -> None:
+    """Pause, resume or disable an account."""
+    with runtime.db.transaction(actor) as session:
+        row = _get(session, account_id)
+        row.state, row.state_reason = state, ""
+        session.add(row)
+        log.record(session, Changed(what="account", id=row.id, verb=state), at=runtime.db.now(session))
+    runtime.ring(account_id)
+
+
+def hold(session: Session, account_id: int, outcome: str, *, now: Any) -> None:
+    """Stop an account whose provider refused us; a person must look. Within the caller's transaction."""
+    row = _get(session, account_id)
+    if row.state == "active":
+        row.state, row.state_reason = "held", outcome
+        session.add(row)
+        log.record(session, AccountHeld(account_id=account_id, outcome=outcome), at=now)
+
+
+def config(runtime: Runtime, session: Session, account_id: int) -> AccountConfig:
+    """Open an account for use by its channel."""
+    row = _get(session, account_id)
+    return AccountConfig(
+        id=row.id,
+        channel=row.channel,
+        base_url=row.base_url,
+        settings={key: str(value) for key, value in row.settings.items()},
+        secrets=_open(runtime, row),
+        concurrency=row.concurrency,
+        public_url=f"{runtime.public_url}/hooks/{row.webhook_key}",
+    )
+
+
+def check(runtime: Runtime, account_id: int) -> CheckResult:
+    """Try an account for real, without sending anything to anybody."""
+    with runtime.db.reading() as session:
+        row = _get(session, account_id)
+        opened = config(runtime, session, account_id)
+    return _channel(row.provider).check(opened)
+
+
+def by_webhook_key(session: Session, key: str) -> Account:
+    """Return the account whose webhook address ends in *key*. Raises NotFound."""
+    row = session.exec(select(Account).where(Account.webhook_key == key)).first()
+    if row is None:
+        raise NotFound("no such webhook")
+    return row
+
+
+def _get(session: Session, account_id: int) -> Account:
+    row = session.get(Account, account_id)
+    if row is None:
+        raise NotFound("there is no such account")
+    return row
+
+
+def _channel(provider: str) -> Channel:
+    return registry.get(provider)
+
+
+def _sorted_settings(channel: Channel, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return (open, secret) settings, checked against the channel's fields."""
+    known = {field.name: field for field in channel.fields}
+    for name in given:
+        if name not in known:
+            raise InvalidInput(f"this channel has no setting {name!r}", field=name, code="unknown_field")
+    opened: dict[str, str] = {}
+    hidden: dict[str, str] = {}
+    for name, field in known.items():
+        value = str(given.get(name) or field.default).strip()
+        if field.required and not value:
+            raise InvalidInput(f"{field.label} is needed", field=name, code="required")
+        if field.choices and value and value not in field.choices:
+            raise InvalidInput(f"{field.label}: choose one of {', '.join(field.choices)}", field=name)
+        if len(value) > 10_000 or (not _many_lines(value) and "\n" in value):
+            raise InvalidInput(f"{field.label} is not acceptable: one line, at most 10 000 characters", field=name)
+        (hidden if field.secret else opened)[name] = value
+    return opened, hidden
+
+
+def _many_lines(value: str) -> bool:
+    return value.startswith("-----BEGIN ")
+
+
+def _checked_base(base_url: str) -> str:
+    base = base_url.strip().rstrip("/")
+    if base and not base.startswith(("https://", "http://")):
+        raise InvalidInput("use a full address, such as https://api.example.org", field="base_url")
+    return base
+
+
+_KEY_ID_BYTES = 8
+
+
+def _seal(runtime: Runtime, account_id: int, hidden: Mapping[str, str]) -> bytes:
+    key_id, sealed = runtime.keys.wrap(json.dumps(dict(hidden)).encode(), b"account:%d" % account_id)
+    return key_id.encode() + sealed
+
+
+def _open(runtime: Runtime, row: Account) -> dict[str, str]:
+    if row.secrets_ct is None:
+        return {}
+    key_id, sealed = row.secrets_ct[:_KEY_ID_BYTES].decode(), row.secrets_ct[_KEY_ID_BYTES:]
+    opened: dict[str, str] = json.loads(runtime.keys.unwrap(sealed, key_id, b"account:%d" % row.id))
+    return opened

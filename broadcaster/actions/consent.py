@@ -1,0 +1,178 @@
+"""Record what happened to consent, and obey it: the ledger, the state, the steps that are planned or on the wire.
+
+A refusal takes the address exclusively, writes the event, closes what is planned, commits, and then waits until
+nothing it refuses is ``dispatching`` (the drain barrier). Only then may the caller answer; ``docs/reliability.md`` has
+the bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from broadcaster.actions.runtime import Runtime
+from broadcaster.core import consent
+from broadcaster.core.consent import Action, ConsentEvent
+from broadcaster.core.deliveries import Reason
+from broadcaster.core.event_types import Suppressed
+from broadcaster.storage import consent as ledger
+from broadcaster.storage import deliveries, log, people
+from broadcaster.storage.consent import NewConsent
+from broadcaster.storage.database import any_id, id_list
+from broadcaster.storage.tables import Address, Suppression
+
+#: How long an opt-out waits for what is on the wire; at least the gate's G (``actions/dispatch.py``), so that even when
+#: the wait runs out no call can *start* after the answer.
+BARRIER_SECONDS = 0.8
+_POLL_SECONDS = 0.005
+
+CLOSING = frozenset({Action.WITHDRAWN, Action.OBJECTED, Action.EXPIRED, Action.RESTRICTED})
+_REASON = {
+    Action.WITHDRAWN: Reason.WITHDRAWN,
+    Action.OBJECTED: Reason.OBJECTED,
+    Action.EXPIRED: Reason.EXPIRED,
+    Action.RESTRICTED: Reason.RESTRICTED,
+}
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What recording did. ``in_flight`` counts calls that were still under way when the barrier gave up."""
+
+    event_ids: list[int] = field(default_factory=list)
+    repeated: int = 0
+    ineffective: int = 0
+    skipped_steps: int = 0
+    in_flight: int = 0
+    closed: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  #: address -> purposes refused
+
+
+def record(runtime: Runtime, acts: Sequence[NewConsent], *, actor: str) -> Recorded:
+    """Record consent events, commit, and wait out what a refusal forbids."""
+    with runtime.db.transaction(actor) as session:
+        recorded = record_in(runtime, session, acts)
+    wait_out(runtime, recorded)
+    return recorded
+
+
+def record_in(runtime: Runtime, session: Session, acts: Sequence[NewConsent]) -> Recorded:
+    """Record consent events within a transaction; the caller calls ``wait_out`` after its commit.
+
+    The same fact told twice is recorded once. A grant that a refusal outlives is recorded as ineffective.
+    """
+    recorded = Recorded()
+    addresses = _lock(session, {act.address_id for act in acts})
+    fresh = _not_yet_told(session, acts)
+    recorded.repeated = len(acts) - len(fresh)
+    if not fresh:
+        return recorded
+    now = runtime.db.now(session)
+    keys = people.person_keys(session, runtime.keys, [row.key_id for row in addresses.values() if row.key_id])
+    by_address = {row.id: keys[row.key_id] for row in addresses.values() if row.key_id in keys}
+    judged = _judge(session, [_with_address(act, addresses, by_address) for act in fresh], now)
+    recorded.ineffective = sum(act.ineffective for act in judged)
+    recorded.event_ids = ledger.append(session, judged, person_keys=by_address, at=now)
+    ledger.project(session, sorted(addresses))
+    _lift_suppression(runtime, session, judged, addresses, now)
+    _close(session, judged, recorded, now)
+    return recorded
+
+
+def _lock(session: Session, address_ids: Iterable[int]) -> dict[int, Address]:
+    """Take the addresses exclusively, in id order; senders hold them shared."""
+    query = select(Address).where(col(Address.id).in_(sorted(address_ids))).order_by(col(Address.id))
+    rows = session.exec(query.with_for_update().execution_options(populate_existing=True)).all()
+    return {row.id: row for row in rows}
+
+
+def _not_yet_told(session: Session, acts: Sequence[NewConsent]) -> list[NewConsent]:
+    known = ledger.known_keys(session, [act.key for act in acts])
+    return list({act.key: act for act in reversed(acts) if act.key not in known}.values())[::-1]
+
+
+def _with_address(act: NewConsent, addresses: Mapping[int, Address], keys: Mapping[int, bytes]) -> NewConsent:
+    row = addresses[act.address_id]
+    value = people.open_address(keys[row.id], row.id, row.value_ct or b"")
+    return replace(act, evidence={**act.evidence, "address": value, "channel": row.channel})
+
+
+def _judge(session: Session, acts: Sequence[NewConsent], now: datetime) -> list[NewConsent]:
+    told = ledger.events_of(session, sorted({act.address_id for act in acts}))
+    paths = ledger.paths(session)
+    judged = []
+    for place, act in enumerate(acts):
+        event = _as_event(act, now, -place - 1)
+        judged.append(replace(act, ineffective=consent.ineffective(event, told[act.address_id], paths=paths)))
+        told[act.address_id].append(event)
+    return judged
+
+
+def _as_event(act: NewConsent, now: datetime, event_id: int) -> ConsentEvent:
+    return ConsentEvent(
+        id=event_id,
+        key=act.key.hex(),
+        action=act.action,
+        purpose_id=act.purpose_id,
+        occurred_at=consent.effective_time(act.occurred_at, now),
+        received_at=now,
+        clock=act.clock,
+        actor=act.actor,
+        source=act.source,
+        basis=act.basis,
+        expires_at=act.expires_at,
+    )
+
+
+def _lift_suppression(
+    runtime: Runtime, session: Session, acts: Sequence[NewConsent], addresses: Mapping[int, Address], now: datetime
+) -> None:
+    """A person's own new yes ends the suppression of their address; nothing else does."""
+    own = [
+        addresses[act.address_id]
+        for act in acts
+        if act.action in consent.GRANTS and act.actor is consent.Actor.PERSON and not act.ineffective
+    ]
+    for row in {row.id: row for row in own if row.suppressed}.values():
+        marks = [mark.digest for mark in runtime.keys.suppression_marks([row.digest or b""])]
+        for entry in session.exec(select(Suppression).where(col(Suppression.digest).in_(marks))).all():
+            session.delete(entry)
+        row.suppressed = False
+        session.add(row)
+        log.record(session, Suppressed(verb="lifted", count=1, reason="own act"), at=now)
+
+
+def _close(session: Session, acts: Sequence[NewConsent], recorded: Recorded, now: datetime) -> None:
+    """Bump the stop epoch and close the planned steps that the refusals forbid."""
+    paths = ledger.paths(session)
+    for act in acts:
+        if act.action not in CLOSING:
+            continue
+        below = [purpose for purpose, path in paths.items() if act.purpose_id in path]
+        recorded.closed[act.address_id].update(below)
+        recorded.skipped_steps += deliveries.skip_open(
+            session, [act.address_id], below, reason=_REASON[act.action].value, now=now
+        )
+    if recorded.closed:
+        bump = text(f"UPDATE address SET stop_epoch = stop_epoch + 1 WHERE id {any_id(session)}")  # noqa: S608
+        session.connection().execute(bump, {"ids": id_list(session, sorted(recorded.closed))})
+
+
+def wait_out(runtime: Runtime, recorded: Recorded) -> None:
+    """Wait, at most ``BARRIER_SECONDS``, until nothing that was refused is on the wire."""
+    if not recorded.closed:
+        return
+    end = time.monotonic() + BARRIER_SECONDS
+    addresses = sorted(recorded.closed)
+    purposes = sorted(set().union(*recorded.closed.values()))
+    while True:
+        with runtime.db.reading() as session:
+            recorded.in_flight = deliveries.in_flight(session, addresses, purposes)
+        if not recorded.in_flight or time.monotonic() >= end:
+            return
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,343 @@
+"""Send what is due on one account: lease, prepare, gate, start, settle, in a sliding window.
+
+Each exchange is one transaction: it settles what has finished and gates only what can start at once. Connecting and
+rendering come before the gate; between the gate and the first byte at most ``GATE_SECONDS`` may pass, by a clock that
+counts through suspension. The rule who may be written to is ``core.consent.refusal``, asked inside that transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from broadcaster.actions import accounts, consequences
+from broadcaster.actions.preparing import Item, Preparer
+from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
+from broadcaster.channels.contract import AccountConfig, Finished, Sender, boottime
+from broadcaster.core import consent, deliveries, events, proofs
+from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
+from broadcaster.core.event_types import WindowSettled, milliseconds
+from broadcaster.storage import deliveries as rows
+from broadcaster.storage import log, rates
+from broadcaster.storage.deliveries import GateFacts, Passed, Settled
+from broadcaster.storage.tables import Account
+
+#: G: how long after the gate's last look a call may still start; at most the barrier's wait (``actions/consent``).
+GATE_SECONDS = 0.5
+_EXTEND_EVERY_SECONDS = 8.0
+_WAIT_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one slice of work came to."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    skipped: int = 0
+
+    @property
+    def handled(self) -> int:
+        return sum(self.outcomes.values()) + self.skipped
+
+
+@dataclass(slots=True)
+class _Flight:
+    item: Item
+    attempt: int
+    event_id: int
+    gate_at: datetime
+
+
+_open_lines = threading.local()
+
+
+def drain(runtime: Runtime, account_id: int, *, seconds: float) -> Drained:
+    """Send what is due on an account for about *seconds*, then return; safe to call from many places at once."""
+    with runtime.db.reading() as session:
+        row = session.get(Account, account_id)
+        if row is None or row.state != "active":
+            return Drained()
+        config = accounts.config(runtime, session, account_id)
+        rate, provider = row.rate_per_second, row.provider
+    lane = _Lane(runtime, config, provider=provider, rate=rate, sender=_line(config, provider))
+    return lane.work(until=time.monotonic() + seconds)
+
+
+def _line(config: AccountConfig, provider: str) -> Sender:
+    """Return this thread's open line to the account, kept between slices as long as nothing was reconfigured."""
+    lines: dict[int, tuple[AccountConfig, Sender]] = _open_lines.__dict__.setdefault("lines", {})
+    known = lines.get(config.id)
+    if known is not None and known[0] == config:
+        return known[1]
+    if known is not None:
+        known[1].close()
+    sender = registry.get(provider).sender(config)
+    lines[config.id] = (config, sender)
+    return sender
+
+
+class _Lane:
+    """One slice of work on one account."""
+
+    def __init__(
+        self, runtime: Runtime, config: AccountConfig, *, provider: str, rate: float | None, sender: Sender
+    ) -> None:
+        self._runtime = runtime
+        self._config = config
+        self._rate = rate
+        self._sender = sender
+        self._idempotency = registry.get(provider).capabilities.idempotency
+        self._preparer = Preparer(runtime, config, provider=provider, sender=sender)
+        self._owner = f"{runtime.db.owner}-{threading.get_ident()}-{config.id}-{secrets.token_hex(4)}"
+        self._queue: deque[Item] = deque()
+        self._flights: dict[int, _Flight] = {}
+        self._ended: list[tuple[_Flight, Finished]] = []
+        self._skips: list[tuple[Item, Reason]] = []
+        self._batches: Counter[int] = Counter()
+        self._extended = time.monotonic()
+        self._stopped = False
+        self._not_before = 0.0
+        self.drained = Drained()
+
+    def work(self, *, until: float) -> Drained:
+        while True:
+            if time.monotonic() < until and not self._stopped:
+                self._refill()
+            ready = self._ready(until)
+            if not (ready or self._flights or self._ended or self._skips):
+                if not self._queue or self._stopped or max(time.monotonic(), self._not_before) >= until:
+                    break
+                time.sleep(_WAIT_SECONDS)
+            if ready or self._ended or self._skips:
+                self._exchange(ready)
+            self._collect()
+        self._return_rest()
+        return self.drained
+
+    def _refill(self) -> None:
+        """Lease further batches while the queue is shorter than the window."""
+        while len(self._queue) < max(self._sender.slots(), 1):
+            with self._runtime.db.transaction() as session:
+                now = self._runtime.db.now(session)
+                batch = rows.lease_batch(session, account_id=self._config.id, owner=self._owner, now=now)
+                if batch is None:
+                    return
+                keyed = self._idempotency is Idempotency.KEYED
+                rows.settle_abandoned(session, batch.id, keyed=keyed, now=now)
+                items = self._preparer.load(session, batch, now=now)
+                if not items:
+                    rows.release_batch(session, batch.id, owner=self._owner)
+                    continue
+            self._queue.extend(items)
+            self._batches[batch.id] += len(items)
+
+    def _ready(self, until: float) -> list[Item]:
+        """Build the messages that can start now; one that cannot be built is skipped with its reason."""
+        if self._stopped or time.monotonic() < self._not_before or time.monotonic() >= until:
+            return []
+        ready: list[Item] = []
+        room = min(self._sender.slots(), len(self._queue))
+        if room:
+            self._sender.warm(room)
+        while self._queue and len(ready) < room:
+            item = self._queue.popleft()
+            reason = self._preparer.prepare(item)
+            if reason is None:
+                ready.append(item)
+            else:
+                self._skips.append((item, reason))
+        return ready
+
+    def _exchange(self, ready: list[Item]) -> None:
+        """Settle what ended and gate what can start, in one transaction; then start it."""
+        ended, self._ended = self._ended, []
+        skips, self._skips = self._skips, []
+        consequences.of_results(self._runtime, [(flight.item, done.result) for flight, done in ended])
+        with self._runtime.db.transaction() as session:
+            now = self._runtime.db.now(session)
+            self._settle(session, ended, now)
+            rows.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
+            gate_clock = boottime()
+            allowed = self._gate(session, ready, now) if ready else []
+            self._keep_leases(session, now)
+            self._release_finished(session, [f.item for f, _ in ended] + [item for item, _ in skips])
+        for flight in allowed:
+            self._flights[flight.item.step_id] = flight
+            self._sender.start(flight.item.step_id, flight.item.prepared, gate_clock + GATE_SECONDS)
+            flight.item.prepared = None
+
+    def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[_Flight]:
+        """The last look: under the addresses' locks, let through, skip with a reason, or put back."""
+        tokens = rates.take(session, self._config.id, len(ready), rate=self._rate, now=now)
+        for item in reversed(ready[tokens:]):
+            self._queue.appendleft(item)
+        if tokens < len(ready):
+            self._not_before = time.monotonic() + _WAIT_SECONDS
+        wanted = {item.step_id: item for item in ready[:tokens]}
+        if not wanted:
+            return []
+        rows.lock_addresses(session, sorted({item.address_id for item in wanted.values()}))
+        facts: dict[int, GateFacts] = {}
+        for above in {item.above for item in wanted.values()}:
+            ids = [item.step_id for item in wanted.values() if item.above == above]
+            facts |= {f.step_id: f for f in rows.gate_facts(session, ids, above=above, owner=self._owner)}
+        return self._let_through(session, wanted, facts, now)
+
+    def _let_through(
+        self, session: Session, wanted: dict[int, Item], facts: dict[int, GateFacts], now: datetime
+    ) -> list[_Flight]:
+        passed: list[_Flight] = []
+        refused: list[tuple[int, str]] = []
+        postponed: list[tuple[int, datetime]] = []
+        gone: list[Item] = []
+        for step_id, item in wanted.items():
+            fact = facts.get(step_id)
+            if fact is None or fact.campaign_state != "running" or fact.account_state != "active":
+                gone.append(item)
+                self._stopped = self._stopped or (fact is not None and fact.account_state != "active")
+                continue
+            reason = self._refusal(fact, now)
+            later = None if reason is not None else item.window_after(now)
+            if reason is not None:
+                refused.append((step_id, reason.value))
+                gone.append(item)
+            elif later is not None:
+                postponed.append((step_id, later))
+                gone.append(item)
+            else:
+                assert fact.event_id is not None, "a standing that permits has its event"
+                passed.append(_Flight(item, fact.attempt + 1, fact.event_id, now))
+        rows.mark_skipped(session, refused, now=now)
+        rows.postpone(session, postponed)
+        marked = [Passed(f.item.step_id, f.event_id, f.item.variant_id, f.attempt > 1) for f in passed]
+        rows.mark_dispatching(session, marked, now=now)
+        self._forget(session, gone)
+        self.drained.skipped += len(refused)
+        return passed
+
+    @staticmethod
+    def _refusal(fact: GateFacts, now: datetime) -> Reason | None:
+        if fact.not_after is not None and now > fact.not_after:
+            return Reason.WINDOW_PASSED
+        return consent.refusal(
+            fact.standing,
+            wider=fact.wider,
+            expires_at=fact.expires_at,
+            address_status=fact.address_status,
+            suppressed=fact.suppressed,
+            now=now,
+        )
+
+    def _settle(self, session: Session, ended: Sequence[tuple[_Flight, Finished]], now: datetime) -> None:
+        late = [(flight.item.step_id, flight.attempt) for flight, done in ended if _not_started(done)]
+        rows.give_back(session, late)
+        settled = sorted(
+            (self._settled(flight, done, now) for flight, done in ended if not _not_started(done)),
+            key=lambda one: one.step_id,
+        )
+        for flight, done in ended:
+            if _not_started(done):
+                self._queue.appendleft(flight.item)
+        if not settled:
+            return
+        digest = hashlib.sha256(b"".join(one.commitment for one in settled)).hexdigest()
+        entry_id = log.record(session, WindowSettled(count=len(settled), digest=digest), at=now)
+        rows.settle(session, settled, entry_id=entry_id, now=now)
+        self._preparer.keep_outbox(session, [flight.item for flight, done in ended if _accepted(done)], now=now)
+        self.drained.outcomes.update(one.outcome for one in settled)
+        throttled = [one.due_at for one in settled if one.outcome == Outcome.THROTTLED and one.due_at is not None]
+        if throttled:
+            rates.pause(session, self._config.id, until=max(throttled))
+            self._not_before = time.monotonic() + (max(throttled) - now).total_seconds()
+        faults = [one.outcome for one in settled if Outcome(one.outcome) in ACCOUNT_FAULTS]
+        if faults:
+            accounts.hold(session, self._config.id, faults[0], now=now)
+            self._stopped = True
+
+    def _settled(self, flight: _Flight, done: Finished, now: datetime) -> Settled:
+        result = done.result
+        verdict = deliveries.settle(
+            result.outcome, attempt=flight.attempt, retry_after=result.retry_after, idempotency=self._idempotency
+        )
+        wait = verdict.retry_after_seconds
+        salt = secrets.token_bytes(events.SALT_BYTES)
+        item = flight.item
+        body = proofs.send_bytes(
+            step_id=item.step_id,
+            attempt=flight.attempt,
+            run_id=item.run_id,
+            account_id=self._config.id,
+            address_id=item.address_id,
+            purpose_id=item.purpose_id,
+            consent_event_id=flight.event_id,
+            gate_at=milliseconds(flight.gate_at),
+            settled_at=milliseconds(now),
+            outcome=result.outcome.value,
+            provider_id=result.provider_id,
+        )
+        return Settled(
+            step_id=item.step_id,
+            attempt=flight.attempt,
+            state=verdict.state.value,
+            reason=None if verdict.reason is None else verdict.reason.value,
+            due_at=None if wait is None else now + timedelta(seconds=wait),
+            outcome=result.outcome.value,
+            provider_code=result.provider_code,
+            provider_id=result.provider_id,
+            commitment=events.commit(salt, body),
+            salt=salt,
+        )
+
+    def _collect(self) -> None:
+        """Wait briefly for calls to end."""
+        if not self._flights:
+            return
+        for done in self._sender.finished(_WAIT_SECONDS):
+            flight = self._flights.pop(done.ref, None)
+            if flight is not None:
+                self._ended.append((flight, done))
+
+    def _keep_leases(self, session: Session, now: datetime) -> None:
+        if time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS:
+            rows.extend_leases(session, owner=self._owner, now=now)
+            self._extended = time.monotonic()
+
+    def _release_finished(self, session: Session, items: Sequence[Item]) -> None:
+        queued = {item.step_id for item in self._queue}
+        self._forget(session, [item for item in items if item.step_id not in queued])
+
+    def _forget(self, session: Session, items: Sequence[Item]) -> None:
+        """Count items out of their batches, and give a batch back with its last item."""
+        for item in items:
+            self._batches[item.batch_id] -= 1
+            if not self._batches[item.batch_id]:
+                del self._batches[item.batch_id]
+                rows.release_batch(session, item.batch_id, owner=self._owner)
+
+    def _return_rest(self) -> None:
+        if self._batches:
+            with self._runtime.db.transaction() as session:
+                for batch_id in list(self._batches):
+                    rows.release_batch(session, batch_id, owner=self._owner)
+        self._queue.clear()
+        self._batches.clear()
+
+
+def _not_started(done: Finished) -> bool:
+    return done.result.outcome is Outcome.NOT_STARTED
+
+
+def _accepted(done: Finished) -> bool:
+    return done.result.outcome is Outcome.ACCEPTED
+
+
+__all__ = ["GATE_SECONDS", "Drained", "drain"]

@@ -1,0 +1,45 @@
+"""The organisation's own settings: one JSON value per key, every change in the log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlmodel import Session
+
+from broadcaster.actions.runtime import Runtime
+from broadcaster.core.errors import InvalidInput
+from broadcaster.core.event_types import Changed
+from broadcaster.storage import log
+from broadcaster.storage.tables import Setting
+
+#: Every setting with its default.
+DEFAULTS: dict[str, Any] = {
+    "name": "",
+    "default_region": "FR",  #: country of phone numbers written without a prefix
+    "default_language": "en",
+    "languages": ["en", "fr"],
+    "currency": "EUR",
+    "windows": {},  #: country -> {"opens": "09:00", "closes": "19:00", "days": [0, 1, 2, 3, 4]}
+    "demo": False,  #: a demonstration installation: invented people, local fakes, sending windows open
+}
+
+
+def setting(session: Session, key: str) -> Any:
+    """Return one setting, its default if it was never set."""
+    row = session.get(Setting, key)
+    return DEFAULTS[key] if row is None else json.loads(row.value)
+
+
+def set_settings(runtime: Runtime, values: dict[str, Any], *, actor: str) -> None:
+    """Change settings. Raises InvalidInput for a key that does not exist."""
+    unknown = sorted(set(values) - set(DEFAULTS))
+    if unknown:
+        raise InvalidInput(f"there is no setting {unknown[0]!r}", field=unknown[0], code="unknown_field")
+    with runtime.db.transaction(actor) as session:
+        now = runtime.db.now(session)
+        for key, value in values.items():
+            row = session.get(Setting, key) or Setting(key=key, value="", changed_at=now)
+            row.value, row.changed_at = json.dumps(value), now
+            session.add(row)
+        log.record(session, Changed(what="setting", id="", verb="changed", fields=tuple(sorted(values))), at=now)

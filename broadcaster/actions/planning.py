@@ -1,0 +1,156 @@
+"""Turn a due campaign into a run, and a run into deliveries and steps, range by range."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.sql import Select
+from sqlmodel import Session, col, func, select
+
+from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.windows import Place, Windows
+from broadcaster.core.audiences import parse_rule
+from broadcaster.core.campaigns import CampaignState, Plan
+from broadcaster.core.deliveries import Reason
+from broadcaster.core.event_types import CampaignMoved
+from broadcaster.storage import audiences, consent, log, planning
+from broadcaster.storage.planning import Lane
+from broadcaster.storage.tables import Account, Audience, Batch, Campaign, Contact, Run, Template
+
+#: Contacts a range aims at: one short transaction each (SQLite: about 50 ms).
+RANGE_CONTACTS = 4000
+
+
+def start_due(runtime: Runtime) -> list[int]:
+    """Start a run for every campaign whose time has come; return the runs' ids."""
+    started = []
+    with runtime.db.transaction() as session:
+        now = runtime.db.now(session)
+        query = select(Campaign).where(
+            Campaign.state == CampaignState.SCHEDULED,
+            (col(Campaign.scheduled_for).is_(None)) | (col(Campaign.scheduled_for) <= now),
+        )
+        for campaign in session.exec(query.with_for_update(skip_locked=True)).all():
+            started.append(_start(session, campaign, now))
+    return started
+
+
+def _start(session: Session, campaign: Campaign, now: datetime) -> int:
+    """Freeze what the run needs: rules, template version, how far the audience reaches."""
+    assert campaign.audience_id is not None, "launch has checked"
+    assert campaign.template_id is not None, "launch has checked"
+    plan = Plan.model_validate(campaign.plan)
+    exclude = session.get(Audience, campaign.exclude_id) if campaign.exclude_id else None
+    ordinal = session.exec(select(func.count()).select_from(Run).where(Run.campaign_id == campaign.id)).one() + 1
+    run = Run(
+        campaign_id=campaign.id,
+        ordinal=ordinal,
+        purpose_id=campaign.purpose_id,
+        template_version=session.get_one(Template, campaign.template_id).version,
+        rule=session.get_one(Audience, campaign.audience_id).rule,
+        exclude_rule=None if exclude is None else exclude.rule,
+        not_before=plan.schedule.start or now,
+        not_after=plan.schedule.not_after,
+        watermark=0,
+        last_contact_id=session.exec(select(func.coalesce(func.max(Contact.id), 0))).one(),
+        started_at=now,
+    )
+    session.add(run)
+    session.flush()
+    campaign.state, campaign.state_changed_at = CampaignState.RUNNING, now
+    session.add(campaign)
+    log.record(session, CampaignMoved(campaign_id=campaign.id, verb="started", run_id=run.id), at=now)
+    return run.id
+
+
+def unplanned_runs(session: Session) -> list[int]:
+    """Return the runs whose audience is not planned to its end; a paused campaign waits, a cancelled one goes on."""
+    query = select(Run.id).join(Campaign, col(Campaign.id) == col(Run.campaign_id))
+    query = query.where(col(Run.planned_at).is_(None), col(Campaign.state).in_(("running", "cancelled")))
+    return list(session.exec(query.order_by(col(Run.id))).all())
+
+
+def plan_range(runtime: Runtime, run_id: int, *, width: int = RANGE_CONTACTS) -> bool:
+    """Plan the next range of a run; return False when there is nothing left to plan."""
+    with runtime.db.transaction() as session:
+        run = session.exec(select(Run).where(Run.id == run_id).with_for_update(skip_locked=True)).first()
+        if run is None or run.planned_at is not None:
+            return False
+        campaign = session.get_one(Campaign, run.campaign_id)
+        plan = Plan.model_validate(campaign.plan)
+        now = runtime.db.now(session)
+        high = planning.next_bound(session, low=run.watermark, high=run.last_contact_id, width=width)
+        choice = choice_for(session, plan, run.rule, run.exclude_rule, run.purpose_id, now)
+        planning.stage(session, choice, low=run.watermark, high=high)
+        if campaign.state == CampaignState.CANCELLED:
+            planning.override(session, Reason.CANCELLED.value)
+        planning.mark_duplicates(session, run.id)
+        _set_times(session, plan, run.purpose_id, now)
+        planning.write(session, run_id=run.id, purpose_id=run.purpose_id, now=now)
+        complete = high >= run.last_contact_id
+        planning.advance(session, run.id, watermark=high, planned_at=now if complete else None)
+    return not complete
+
+
+def choice_for(
+    session: Session,
+    plan: Plan,
+    rule: dict[str, object],
+    exclude: dict[str, object] | None,
+    purpose_id: int,
+    now: datetime,
+) -> Select[tuple[object, ...]]:
+    """Return the query that gives every member of an audience a channel or exactly one reason."""
+    return planning.choose(
+        where(session, rule, now),
+        None if exclude is None else where(session, exclude, now),
+        lanes=lanes(session, plan),
+        purpose_id=purpose_id,
+        above=consent.above(session, purpose_id),
+        now=now,
+    )
+
+
+def where(session: Session, rule: dict[str, object], now: datetime) -> audiences.Condition:
+    """Return a stored rule as a condition on contacts."""
+    return audiences.where(session, parse_rule(rule), now=now)
+
+
+def lanes(session: Session, plan: Plan) -> list[Lane]:
+    """Return the plan's channels in order, each with whether its account can send."""
+    found = []
+    for rank, choice in enumerate(plan.channels):
+        account = session.get(Account, choice.account_id)
+        usable = account is not None and account.channel == choice.channel and account.state != "disabled"
+        found.append(Lane(rank, choice.channel, choice.account_id, usable))
+    return found
+
+
+def _set_times(session: Session, plan: Plan, purpose_id: int, now: datetime) -> None:
+    """Give everybody in the stage their send time; a handful of places stand for all of them."""
+    windows = Windows.load(session, marketing=consent.is_marketing(session, purpose_id))
+    due: dict[str, datetime | str] = {}
+    for key in planning.zone_keys(session):
+        found = windows.due(Place.of_key(key), plan.schedule, now=now)
+        due[key] = found.value if isinstance(found, Reason) else found
+    planning.set_due(session, due)
+
+
+def finish_runs(runtime: Runtime) -> list[int]:
+    """Close the runs in which nothing is open any more; "finished" is this query, the state only repeats it."""
+    finished = []
+    with runtime.db.transaction() as session:
+        now = runtime.db.now(session)
+        open_batch = select(Batch.id).where(Batch.run_id == Run.id, col(Batch.open)).exists()
+        query = select(Run).where(Run.state == "running", col(Run.planned_at).is_not(None), ~open_batch)
+        for run in session.exec(query.with_for_update(skip_locked=True)).all():
+            campaign = session.get_one(Campaign, run.campaign_id)
+            cancelled = campaign.state == CampaignState.CANCELLED
+            run.state, run.finished_at = ("cancelled" if cancelled else "finished"), now
+            session.add(run)
+            if campaign.state == CampaignState.RUNNING:
+                campaign.state, campaign.state_changed_at = CampaignState.FINISHED, now
+                session.add(campaign)
+            log.record(session, CampaignMoved(campaign_id=campaign.id, verb=run.state, run_id=run.id), at=now)
+            finished.append(run.id)
+    return finished

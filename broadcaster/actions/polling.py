@@ -1,0 +1,54 @@
+"""Fetch what came in on channels that do not push: mailboxes, Telegram without a public address."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from broadcaster.actions import accounts, inbound
+from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
+from broadcaster.core.errors import BroadcasterError
+from broadcaster.storage.tables import Account, AccountPoll
+
+
+def poll_due(runtime: Runtime) -> int:
+    """Poll every account that polls; apply what came in, then move its cursor. Return how many events came."""
+    with runtime.db.reading() as session:
+        found = session.exec(select(Account).where(col(Account.state).in_(("active", "paused", "held")))).all()
+        polled = [row.id for row in found if _polls(row)]
+    return sum(poll(runtime, account_id) for account_id in polled)
+
+
+def _polls(row: Account) -> bool:
+    known = registry.CHANNELS.get(row.provider)
+    if known is None or not known.capabilities.polls:
+        return False
+    return str(row.settings.get("polling", "yes")) != "no"
+
+
+def poll(runtime: Runtime, account_id: int) -> int:
+    """Poll one account. The cursor moves only after the events are applied: a crash in between repeats, never loses."""
+    with runtime.db.reading() as session:
+        row = session.get_one(Account, account_id)
+        config = accounts.config(runtime, session, account_id)
+        known = session.get(AccountPoll, account_id)
+        cursor = "" if known is None else known.cursor
+    problem = ""
+    count = 0
+    try:
+        events, cursor = registry.get(row.provider).poll(config, cursor)
+        inbound.apply(runtime, config, events)
+        count = len(events)
+    except BroadcasterError as failed:
+        problem = failed.code
+    if count or problem or known is None or known.cursor != cursor or known.problem:
+        _remember(runtime, account_id, cursor, problem)
+    return count
+
+
+def _remember(runtime: Runtime, account_id: int, cursor: str, problem: str) -> None:
+    with runtime.db.transaction() as session:
+        now = runtime.db.now(session)
+        row = session.get(AccountPoll, account_id) or AccountPoll(account_id=account_id, polled_at=now)
+        row.cursor, row.polled_at, row.problem = cursor, now, problem
+        session.add(row)

@@ -1,0 +1,179 @@
+"""Inbound events, messages outside campaigns and receipts in SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlmodel import Session, col, select
+
+from broadcaster.core.deliveries import Outcome, Reason, ReceiptKind, later_receipt
+from broadcaster.core.keys import open_sealed, seal
+from broadcaster.storage.database import sql
+from broadcaster.storage.tables import Conversation, Message, ReceiptEvent, Step
+
+MESSAGE_LEASE = timedelta(seconds=60)
+
+_ONCE = sql(
+    "INSERT INTO inbox_event (account_id, event_key, kind, address_id, body_ct, received_at, done_at) "
+    "VALUES (:account, :key, :kind, :address, :body, :now, :now) "
+    "ON CONFLICT (account_id, event_key) DO NOTHING RETURNING id",
+    "now",
+)
+
+
+def store_once(
+    session: Session, *, account_id: int, event_key: str, kind: str, address_id: int | None, now: datetime
+) -> int | None:
+    """Note a provider's event; None if it has been here before."""
+    values = {"account": account_id, "key": event_key, "kind": kind, "address": address_id, "body": None, "now": now}
+    row = session.connection().execute(_ONCE, values).first()
+    return None if row is None else int(row[0])
+
+
+def seal_message(key: bytes, told: dict[str, Any]) -> bytes:
+    """Encrypt a message's words under the address's key."""
+    return seal(key, json.dumps(told, ensure_ascii=False).encode(), b"message")
+
+
+def open_message(key: bytes, sealed: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(open_sealed(key, sealed, b"message"))
+    return found
+
+
+def conversation(session: Session, *, address_id: int, account_id: int, now: datetime) -> Conversation:
+    """Return the conversation of an address with an account, opened if it is new."""
+    query = select(Conversation).where(Conversation.address_id == address_id, Conversation.account_id == account_id)
+    found = session.exec(query).first()
+    if found is None:
+        found = Conversation(address_id=address_id, account_id=account_id, opened_at=now, last_at=now)
+    found.last_at = now
+    session.add(found)
+    session.flush()
+    return found
+
+
+_LEASE_MESSAGES = """
+    UPDATE message SET lease_until = :until WHERE id IN (
+        SELECT id FROM message WHERE state = 'planned' AND due_at <= :now
+            AND (lease_until IS NULL OR lease_until < :now)
+        ORDER BY due_at LIMIT :most {skip}) RETURNING id"""
+
+
+def lease_messages(session: Session, *, now: datetime, most: int) -> list[int]:
+    """Take due messages for a minute."""
+    skip = "FOR UPDATE SKIP LOCKED" if session.connection().dialect.name == "postgresql" else ""
+    statement = sql(_LEASE_MESSAGES.format(skip=skip), "now", "until")
+    values = {"now": now, "until": now + MESSAGE_LEASE, "most": most}
+    return [row[0] for row in session.connection().execute(statement, values)]
+
+
+def any_due(session: Session, *, now: datetime) -> bool:
+    """Say whether a message waits to be sent, or to be given up."""
+    statement = sql("SELECT 1 FROM message WHERE state IN ('planned', 'dispatching') AND due_at <= :now LIMIT 1", "now")
+    return session.connection().execute(statement, {"now": now}).first() is not None
+
+
+_ABANDONED = sql(
+    "UPDATE message SET state = 'unknown', outcome = 'unknown' WHERE state = 'dispatching' AND lease_until < :now",
+    "now",
+)
+
+
+def settle_abandoned(session: Session, *, now: datetime) -> None:
+    """A message whose sender died on the wire is unknown; it is not sent again."""
+    session.connection().execute(_ABANDONED, {"now": now})
+
+
+def step_by_provider_id(session: Session, account_id: int, provider_id: str) -> Step | None:
+    """Return the step a provider means."""
+    query = select(Step).where(Step.provider_id == provider_id, Step.account_id == account_id)
+    return session.exec(query).first()
+
+
+def match_receipts(session: Session, *, most: int = 500) -> list[tuple[int, ReceiptEvent]]:
+    """Give parked receipts to their steps or messages; return (step id, receipt) of those that say failed."""
+    query = select(ReceiptEvent).where(~col(ReceiptEvent.matched)).order_by(col(ReceiptEvent.id)).limit(most)
+    failed = []
+    for receipt in session.exec(query).all():
+        step = step_by_provider_id(session, receipt.account_id, receipt.provider_id)
+        if step is not None:
+            _apply(session, step, receipt)
+            if receipt.kind == ReceiptKind.FAILED:
+                failed.append((step.id, receipt))
+        else:
+            _to_message(session, receipt)
+    return failed
+
+
+def _apply(session: Session, step: Step, receipt: ReceiptEvent) -> None:
+    known = None if step.receipt is None else ReceiptKind(step.receipt)
+    step.receipt = later_receipt(known, ReceiptKind(receipt.kind)).value
+    step.receipt_at = receipt.occurred_at
+    if step.receipt == ReceiptKind.FAILED and step.state in ("accepted", "unknown"):
+        step.state, step.reason = "failed", _receipt_reason(receipt).value
+    elif step.state == "unknown":
+        step.state = "accepted"
+    receipt.matched, receipt.step_id = True, step.id
+    session.add(step)
+    session.add(receipt)
+
+
+def _receipt_reason(receipt: ReceiptEvent) -> Reason:
+    by_outcome = {
+        Outcome.RECIPIENT_OPTED_OUT: Reason.PROVIDER_OPT_OUT,
+        Outcome.RECIPIENT_TEMPORARILY_UNAVAILABLE: Reason.TEMPORARILY_UNREACHABLE,
+        Outcome.MESSAGE_REJECTED: Reason.REJECTED,
+    }
+    return by_outcome.get(Outcome(receipt.outcome), Reason.UNREACHABLE) if receipt.outcome else Reason.UNREACHABLE
+
+
+def _to_message(session: Session, receipt: ReceiptEvent) -> None:
+    query = select(Message).where(Message.provider_id == receipt.provider_id, Message.account_id == receipt.account_id)
+    message = session.exec(query).first()
+    if message is not None:
+        known = None if message.receipt is None else ReceiptKind(message.receipt)
+        message.receipt = later_receipt(known, ReceiptKind(receipt.kind)).value
+        receipt.matched, receipt.message_id = True, message.id
+        session.add(message)
+        session.add(receipt)
+
+
+def any_parked(session: Session) -> bool:
+    """Say whether a receipt waits for its message."""
+    return session.exec(select(ReceiptEvent.id).where(~col(ReceiptEvent.matched)).limit(1)).first() is not None
+
+
+_RECEIPT = sql(
+    "INSERT INTO receipt (account_id, event_key, provider_id, kind, outcome, provider_code, occurred_at, received_at, "
+    "matched) VALUES (:account, :key, :provider_id, :kind, :outcome, :code, :occurred, :now, :no) "
+    "ON CONFLICT (account_id, event_key) DO NOTHING",
+    "occurred",
+    "now",
+)
+
+
+def store_receipt(session: Session, values: dict[str, Any]) -> None:
+    """Keep a receipt, once; ``match_receipts`` gives it to its step as soon as that is known."""
+    session.connection().execute(_RECEIPT, {**values, "no": False})
+
+
+def thread(session: Session, conversation_id: int, *, most: int = 200) -> Sequence[Message]:
+    """Return the newest messages of a conversation, oldest first."""
+    query = select(Message).where(Message.conversation_id == conversation_id)
+    found = session.exec(query.order_by(col(Message.id).desc()).limit(most)).all()
+    return list(reversed(found))
+
+
+def outbox(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Row[Any]]:
+    """Return the newest sandbox messages with what is needed to open them."""
+    statement = text(
+        "SELECT o.id, o.address_id, o.step_id, o.message_id, o.body_ct, o.created_at, a.key_id, k.name AS account "
+        "FROM outbox_item o JOIN address a ON a.id = o.address_id JOIN account k ON k.id = o.account_id "
+        "WHERE o.id < :before ORDER BY o.id DESC LIMIT :limit"
+    )
+    values = {"before": before if before is not None else 2**62, "limit": limit}
+    return session.connection().execute(statement, values).all()
