@@ -69,7 +69,7 @@ class Smtp:
         address_kind="email",
         address_scope="global",
         text_max=TEXT_MAX,
-        receipts=True,  # bounces only: nobody reports a mail as delivered
+        receipts=False,  # bounces come, but nobody reports a mail as delivered: silence means nothing
         polls=True,
         needs_html=True,
     )

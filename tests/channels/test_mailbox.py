@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broadcaster.channels.contract import AccountConfig
@@ -272,6 +272,7 @@ def test_hostile_mail_is_stored_and_stops_nothing(name: str) -> None:
     event.about.encode()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_reading_never_raises(raw: bytes) -> None:
     assert read_mail(raw, received=NOW)

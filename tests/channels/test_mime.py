@@ -8,7 +8,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from broadcaster.channels.mime import Letterhead, build
@@ -40,6 +40,7 @@ def oracle(outbound: Outbound) -> EmailMessage:
     return parsed(message.as_bytes())
 
 
+@settings(deadline=None)
 @given(text=bodies, html=bodies)
 @example(text=".\r\n..\r.\n", html="a \t\r\n From x\n=\n=2E " + "y" * 2000)
 @example(text="\x00\x0b\x1c\u2028\x85", html="é" * 400)
@@ -55,6 +56,7 @@ def test_the_parts_are_what_the_standard_library_would_send(text: str, html: str
     assert not ours.defects
 
 
+@settings(deadline=None)
 @given(subject=subjects)
 @example(subject="=?utf-8?b?w6k=?=")
 @example(subject=" blank at both ends ")
@@ -89,6 +91,7 @@ def test_one_part_stands_alone(text: str, html: str, kind: str) -> None:
     assert message.get_content().strip() == (text or html)
 
 
+@settings(deadline=None)
 @given(text=bodies)
 @example(text="é" + "x" * 500)
 @example(text="é" * 500)

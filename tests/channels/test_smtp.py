@@ -14,7 +14,7 @@ import dkim  # type: ignore[import-untyped]
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broadcaster.channels.contract import AccountConfig, boottime
@@ -485,6 +485,7 @@ def test_one_mail_stays_one_mail(fake: FakeMail, end: str) -> None:
     assert body.get_content().split() == smuggled.split()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text("\r\n.x", max_size=60).map(str.encode))
 def test_the_wire_form_ends_once(message: bytes) -> None:
     """Only the last line is a single dot, and every line end is CRLF."""
@@ -585,6 +586,7 @@ def test_what_is_no_reply_is_refused(octets: bytes) -> None:
         take_reply(bytearray(octets))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_reading_a_reply_ends(octets: bytes) -> None:
     try:
