@@ -41,7 +41,7 @@ _COUNTS = {
     "campaigns": "campaign WHERE archived_at IS NULL",
     "campaigns_running": "campaign WHERE state IN ('running', 'paused')",
     "campaigns_scheduled": "campaign WHERE state = 'scheduled'",
-    "consents": "(SELECT 1 FROM consent_event LIMIT 1) AS some",
+    "consents": "(SELECT 1 FROM consent_event LIMIT 1) AS found",
     "reviews": "conversation WHERE needs_review",
     "tests": "message WHERE kind = 'test'",
     "imports": "import_job WHERE state = 'running'",

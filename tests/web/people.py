@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
 
+from flask import Flask
 from sqlalchemy import bindparam, text
 from sqlmodel.sql.sqltypes import UTCDateTime
+from werkzeug.test import TestResponse
 
 from broadcaster.actions import staff
 from broadcaster.actions.runtime import Runtime
@@ -38,3 +43,35 @@ def wind_back(runtime: Runtime, table: str, column: str, by: timedelta) -> None:
         for moment in found:
             connection.execute(write, {"moved": moment - by, "was": moment})
         connection.commit()
+
+
+class Visitor:
+    """A browser: keeps cookies, and sends a form with the token that was in the page."""
+
+    def __init__(self, app: Flask, *, language: str = "en") -> None:
+        self.client = app.test_client()
+        self.headers = {"Accept-Language": language}
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.open(path, **options)
+
+    def open(self, path: str, **options: Any) -> TestResponse:
+        """Send anything, without a token; the whole answer is read."""
+        headers = self.headers | options.pop("headers", {})
+        return self.client.open(path, headers=headers, buffered=True, **options)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **options: Any) -> TestResponse:
+        """Send a form with this browser's token, found in *page* or in one that everybody has."""
+        form = {"csrf_token": self.csrf(options.pop("page", "/profile"))} | (data or {})
+        return self.open(path, method="POST", data=form, **options)
+
+    def csrf(self, *pages: str) -> str:
+        for page in (*pages, "/profile", "/sign-in"):
+            found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page).text)
+            if found:
+                return unescape(found[1])
+        return ""
+
+    def signed_in(self, email: str = ADMIN, password: str = PASSWORD) -> Visitor:
+        assert self.post("/sign-in", {"email": email, "password": password}).status_code == 303
+        return self
