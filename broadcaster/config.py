@@ -124,3 +124,13 @@ def environment_for(settings: Settings) -> dict[str, str]:
         if value:
             own[PREFIX + field.upper()] = value
     return own
+
+
+def read_keys(settings: Settings) -> str:
+    """Return the key ring's text: from the environment, else from the file in the home folder, else empty."""
+    if settings.keys:
+        return settings.keys
+    try:
+        return settings.keys_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""

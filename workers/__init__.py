@@ -1,1 +1,4 @@
-"""A door: Celery tasks of a few lines each, into actions. Never imports web."""
+"""The workers' door: Celery tasks of a few lines each, into ``broadcaster.actions``; and each process's loop.
+
+May import: ``broadcaster.actions``, ``storage``, ``config``, Celery. Never ``web``.
+"""

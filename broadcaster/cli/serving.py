@@ -1,0 +1,100 @@
+"""``serve`` and ``worker``: the one place that may start web and workers together."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from typing import Any
+
+import click
+
+from broadcaster.actions import staff
+from broadcaster.actions.runtime import Runtime, open_runtime
+from broadcaster.cli.context import Context
+from broadcaster.cli.setup import prepare
+from broadcaster.config import Settings, read_keys
+
+_WEB_THREADS = 8
+
+
+@click.command()
+@click.option("--no-worker", is_flag=True, help="Run the web pages only, also without a broker.")
+@click.pass_obj
+def serve(obj: Context, no_worker: bool) -> None:
+    """Run the web pages; without a broker the worker runs in the same process.
+
+    A new installation is made ready first.
+    """
+    settings = obj.settings
+    prepare(settings)
+    logging.getLogger().setLevel(settings.log_level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    runtime, stop = start_engine(settings, worker=settings.embedded and not no_worker)
+    try:
+        token = staff.setup_token(runtime)
+        if token is not None:
+            click.echo(f"First start: open {settings.public_url}/welcome?token={token}")
+        click.echo(f"Listening on http://{settings.listen} (Ctrl-C to stop)")
+        serve_pages(runtime, settings)
+    finally:
+        stop()
+
+
+def start_engine(settings: Settings, *, worker: bool) -> tuple[Runtime, Any]:
+    """Open the installation, with a worker in this process if asked; return it and what stops it."""
+    from workers import doorbell
+
+    runtime = open_runtime(
+        database_url=settings.database,
+        keys_text=read_keys(settings),
+        home=settings.home,
+        public_url=settings.public_url,
+        ring=doorbell.ring,
+    )
+    if not worker:
+        return runtime, runtime.close
+    from workers.embedded import EmbeddedWorker
+
+    embedded = EmbeddedWorker(runtime)
+    embedded.start()
+
+    def stop() -> None:
+        embedded.stop()
+        runtime.close()
+
+    return runtime, stop
+
+
+def serve_pages(runtime: Runtime, settings: Settings) -> None:
+    """Serve until interrupted or terminated."""
+    from waitress.server import create_server
+
+    from web.app import create_app
+
+    host, _, port = settings.listen.rpartition(":")
+    server = create_server(create_app(runtime), host=host, port=int(port), threads=_WEB_THREADS, ident="")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        server.run()
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        server.close()
+
+
+@click.command()
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
+@click.option("--threads", is_flag=True, help="One process with threads instead of forked processes.")
+@click.pass_obj
+def worker(obj: Context, processes: int, threads: bool) -> None:
+    """Run a worker on the configured broker until it is stopped."""
+    settings = obj.settings
+    if settings.embedded:
+        raise click.UsageError("without a broker, `broadcaster serve` runs the worker; set BROADCASTER_BROKER_URL")
+    prepare(settings)
+    from workers.app import app
+
+    pool = "threads" if threads else "prefork"
+    options = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--loglevel={settings.log_level}"]
+    app.worker_main(["worker", f"--pool={pool}", f"--concurrency={processes}", *options])

@@ -1,0 +1,22 @@
+"""Tasks: a bell each, of a few lines, into the actions."""
+
+from __future__ import annotations
+
+from broadcaster.actions import dispatch
+from workers import process
+from workers.app import app
+
+#: A task works for some seconds and then returns to the queue, so that a stop is quick and all accounts get their turn.
+SLICE_SECONDS = 5.0
+
+
+@app.task(name="workers.sending.drain")
+def drain(account_id: int) -> None:
+    """Send what is due on one account."""
+    dispatch.drain(process.runtime(), account_id, seconds=SLICE_SECONDS)
+
+
+@app.task(name="workers.sending.look")
+def look() -> None:
+    """Something changed: let the loop look now."""
+    process.wake()
