@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +11,10 @@ from typing import Any
 from sqlalchemy import and_, delete, exists, insert
 from sqlmodel import Session, col, select
 
-from broadcaster.core.contacts import Attribute, name_words
+from broadcaster.core.contacts import Attribute
 from broadcaster.core.errors import NotFound, Refused
+from broadcaster.core.finding import address_scope, external_digest, word_hash, word_hashes, words_of
+from broadcaster.core.finding import external_digests as external_digests
 from broadcaster.core.keys import KeyRing, open_sealed, seal
 from broadcaster.storage import people
 from broadcaster.storage.database import allocate
@@ -25,36 +26,12 @@ from broadcaster.storage.tables import (
     ContactAddress,
     ContactGroup,
     ContactInterest,
+    ContactMerge,
     ContactWord,
     GroupMember,
     Interest,
     PreferenceEvent,
 )
-
-_WORD_SCOPE, _EXTERNAL_SCOPE = b"word", b"external"
-
-
-def word_hash(ring: KeyRing, word: str) -> int:
-    """Return the 64-bit keyed hash under which a word of a name is kept, under the current key."""
-    return _first_64(ring.blind_index(_WORD_SCOPE, word))
-
-
-def word_hashes(ring: KeyRing, word: str) -> tuple[int, ...]:
-    """Return a word's hash under every key: what to look for."""
-    return tuple(_first_64(one) for one in ring.blind_indexes(_WORD_SCOPE, word))
-
-
-def _first_64(digest: bytes) -> int:
-    return int(struct.unpack(">q", digest[:8])[0])
-
-
-def external_digest(ring: KeyRing, external_id: str) -> bytes:
-    """Return the keyed hash of a customer number, under the current key."""
-    return ring.blind_index(_EXTERNAL_SCOPE, external_id)
-
-
-def external_digests(ring: KeyRing, external_id: str) -> tuple[bytes, ...]:
-    return ring.blind_indexes(_EXTERNAL_SCOPE, external_id)
 
 
 def seal_note(key: bytes, contact_id: int, note: str) -> bytes:
@@ -88,11 +65,6 @@ def open_change(key: bytes, event_id: int, sealed: bytes) -> dict[str, Any]:
     """Return ``{"before": ..., "after": ...}``."""
     found: dict[str, Any] = json.loads(open_sealed(key, sealed, b"preference:%d" % event_id))
     return found
-
-
-def words_of(secrets: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the words a contact is found by."""
-    return name_words(f"{secrets.get('first_name') or ''} {secrets.get('last_name') or ''}".strip())
 
 
 def attributes(session: Session) -> dict[str, Attribute]:
@@ -198,7 +170,7 @@ def find_or_create_address(
     known = people.find_address(session, ring, address)
     if known is not None:
         return KnownAddress(known.id, created=False)
-    digests = ring.blind_indexes(people.address_scope(address.channel, address.account_id), address.value)
+    digests = ring.blind_indexes(address_scope(address.channel, address.account_id), address.value)
     barred = people.suppressed(session, ring, digests, now=now)
     if barred and not by_person:
         raise Refused("This address must not be written to; only the person can change that.", code="suppressed")
@@ -274,3 +246,58 @@ def _uses(digests: Sequence[bytes]) -> Any:
     known = select(ContactAddress.contact_id).join(Address, col(Address.id) == col(ContactAddress.address_id))
     known = known.where(col(Address.digest).in_(digests), col(ContactAddress.valid_to).is_(None))
     return col(Contact.id).in_(known)
+
+
+def link(session: Session, contact_id: int, address_id: int, *, preferred: bool, now: datetime) -> bool:
+    """Let a contact use an address; False if they do already."""
+    row = session.get(ContactAddress, (contact_id, address_id))
+    if row is not None and row.valid_to is None:
+        return False
+    if row is None:
+        row = ContactAddress(contact_id=contact_id, address_id=address_id, created_at=now)
+    row.valid_to, row.preferred = None, preferred
+    session.add(row)
+    session.flush()
+    return True
+
+
+def unlink(session: Session, contact_id: int, address_id: int, *, now: datetime) -> None:
+    """End a contact's use of an address. Raises NotFound."""
+    row = session.get(ContactAddress, (contact_id, address_id))
+    if row is None or row.valid_to is not None:
+        raise NotFound("The contact has no such address.")
+    row.valid_to = now
+    session.add(row)
+
+
+def get_merge(session: Session, merge_id: int) -> ContactMerge:
+    row = session.get(ContactMerge, merge_id)
+    if row is None:
+        raise NotFound("There is no such merge.")
+    return row
+
+
+def merge_links(session: Session, made: ContactMerge, *, now: datetime) -> None:
+    """Give the kept contact the addresses of the merged one, marked so that they can be taken away again."""
+    have = {row.address_id for row in session.exec(_links_of(made.kept_id))}
+    for row in session.exec(_links_of(made.merged_id)).all():
+        if row.valid_to is None and row.address_id not in have:
+            added = ContactAddress(contact_id=made.kept_id, address_id=row.address_id, created_at=now)
+            added.merge_id = made.id
+            session.add(added)
+    merged = session.get_one(Contact, made.merged_id)
+    merged.merged_into = made.kept_id
+    session.add(merged)
+
+
+def unmerge_links(session: Session, made: ContactMerge, *, now: datetime) -> None:
+    """Take away what a merge added."""
+    session.connection().execute(delete(ContactAddress).where(col(ContactAddress.merge_id) == made.id))
+    merged = session.get_one(Contact, made.merged_id)
+    merged.merged_into, made.undone_at = None, now
+    session.add(merged)
+    session.add(made)
+
+
+def _links_of(contact_id: int) -> Any:
+    return select(ContactAddress).where(ContactAddress.contact_id == contact_id)

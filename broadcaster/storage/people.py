@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from broadcaster.core.addresses import email_domain, phone_facts
+from broadcaster.core.finding import address_scope as address_scope
 from broadcaster.core.keys import KEY_BYTES, KeyRing, open_sealed, seal
 from broadcaster.storage import bulk
 from broadcaster.storage.database import allocate, any_id, id_list
@@ -40,11 +41,6 @@ def person_keys(session: Session, ring: KeyRing, key_ids: Iterable[int]) -> dict
 def unwrap(ring: KeyRing, key_id: int, wrapping_key: str, wrapped: bytes) -> bytes:
     """Return one person's key from its columns."""
     return ring.unwrap(wrapped, wrapping_key, b"%d" % key_id)
-
-
-def address_scope(channel: str, account_id: int | None) -> bytes:
-    """Return what an address's digest is bound to: its channel, and the account where it is known to one only."""
-    return f"{channel}|{account_id or 0}".encode()
 
 
 def seal_address(key: bytes, address_id: int, value: str) -> bytes:

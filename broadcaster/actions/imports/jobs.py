@@ -15,8 +15,8 @@ from broadcaster.actions import consent as consents
 from broadcaster.actions.imports import files, uploads
 from broadcaster.actions.imports.files import Format
 from broadcaster.actions.imports.judging import Judge
-from broadcaster.actions.imports.plan import ChunkPlan, Planner, Prepared
-from broadcaster.actions.imports.preparing import CHUNK_ROWS, Job, chunks
+from broadcaster.actions.imports.plan import ChunkPlan, Planner
+from broadcaster.actions.imports.preparing import CHUNK_ROWS, Job, Prepared, chunks
 from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.actions.imports.seen import Seen
 from broadcaster.actions.imports.writing import Writer

@@ -7,20 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from broadcaster.actions.imports.preparing import Prepared
 from broadcaster.actions.imports.report import Reject, Report
-from broadcaster.core.contacts import name_words
+from broadcaster.core.finding import words_of
 from broadcaster.core.import_codes import Problem
 from broadcaster.core.imports import FoundAddress, FoundConsent, Row
 from broadcaster.storage.imports import Known, KnownContact
-
-
-class Prepared(NamedTuple):
-    """A row with the keyed hashes that find it; made in the helper process."""
-
-    row: Row
-    digests: tuple[bytes, ...]
-    words: tuple[int, ...]
-    external: bytes | None
 
 
 @dataclass(slots=True, eq=False)
@@ -270,9 +262,5 @@ class Planner:
 
 def _may_be(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     """Say whether two names may be one person's: a shared mailbox has several people, and they are not overwritten."""
-    ours, theirs = _words(known), _words(told)
+    ours, theirs = set(words_of(known)), set(words_of(told))
     return not ours or not theirs or bool(ours & theirs)
-
-
-def _words(fields: Mapping[str, Any]) -> set[str]:
-    return set(name_words(f"{fields.get('first_name') or ''} {fields.get('last_name') or ''}".strip()))

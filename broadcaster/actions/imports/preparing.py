@@ -5,25 +5,36 @@ For a file of some size this runs in a helper process of its own, so that readin
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from broadcaster.actions.imports import files
 from broadcaster.actions.imports.files import Format
-from broadcaster.actions.imports.plan import Prepared
+from broadcaster.core import finding
 from broadcaster.core.errors import BroadcasterError, Unavailable
 from broadcaster.core.import_columns import Mapping, check_header
 from broadcaster.core.imports import Catalogue, Row, RowReader
 from broadcaster.core.keys import KeyRing
-from broadcaster.storage import contacts, people
 
 CHUNK_ROWS = 2000
 #: Below this many bytes a second process costs more than it brings.
 HELPER_BYTES = 1_000_000
+
+
+class Prepared(NamedTuple):
+    """A row with the keyed hashes that find it."""
+
+    row: Row
+    digests: tuple[bytes, ...]
+    words: tuple[int, ...]
+    external: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +56,26 @@ def chunks(job: Job) -> Iterator[list[Prepared]]:
     if job.path.stat().st_size < HELPER_BYTES:
         yield from _prepare(job)
         return
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    helper = context.Process(target=_produce, args=(there, job), daemon=True)
-    helper.start()
-    there.close()
-    try:
-        yield from _received(here)
-    finally:
-        here.close()
-        helper.join(timeout=5)
-        if helper.is_alive():
-            helper.terminate()
-            helper.join()
-        helper.close()
+    # not a fork: threads and connections are about; not multiprocessing's spawn: it would load the whole program
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
+        assert helper.stdin is not None
+        assert helper.stdout is not None
+        here = Connection(os.dup(helper.stdout.fileno()), writable=False)
+        try:
+            with Connection(os.dup(helper.stdin.fileno()), readable=False) as asking:
+                asking.send(job)
+            yield from _received(here)
+        finally:
+            here.close()
+            helper.kill()
 
 
 def _received(pipe: Connection) -> Iterator[list[Prepared]]:
     while True:
         try:
             told = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             raise Unavailable("The process that reads the file ended; start the import again.") from None
         if told is None:
             return
@@ -74,8 +84,11 @@ def _received(pipe: Connection) -> Iterator[list[Prepared]]:
         yield told
 
 
-def _produce(pipe: Connection, job: Job) -> None:
-    """Run in the helper: send chunks, then None, or the error that ended it."""
+def serve() -> None:
+    """Be the helper: read a job from standard input, write its chunks to standard output, then None or an error."""
+    pipe = Connection(os.dup(1), readable=False)
+    with Connection(os.dup(0), writable=False) as asked:
+        job: Job = asked.recv()
     try:
         try:
             for chunk in _prepare(job):
@@ -106,8 +119,8 @@ def _prepare(job: Job) -> Iterator[list[Prepared]]:
 def _prepared(ring: KeyRing, row: Row, scopes: dict[str, bytes]) -> Prepared:
     digests = []
     for address in row.addresses:
-        scope = scopes.setdefault(address.channel, people.address_scope(address.channel, None))
+        scope = scopes.setdefault(address.channel, finding.address_scope(address.channel, None))
         digests.append(ring.blind_index(scope, address.value))
-    words = tuple({contacts.word_hash(ring, word) for word in contacts.words_of(row.fields)})
+    words = tuple({finding.word_hash(ring, word) for word in finding.words_of(row.fields)})
     number = row.fields.get("external_id")
-    return Prepared(row, tuple(digests), words, contacts.external_digest(ring, number) if number else None)
+    return Prepared(row, tuple(digests), words, finding.external_digest(ring, number) if number else None)
