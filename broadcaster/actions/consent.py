@@ -68,6 +68,7 @@ def record_in(runtime: Runtime, session: Session, acts: Sequence[NewConsent]) ->
     """
     recorded = Recorded()
     addresses = _lock(session, {act.address_id for act in acts})
+    acts = [act for act in acts if addresses[act.address_id].status != "erased"]  # nobody is left to say anything
     fresh = _not_yet_told(session, acts)
     recorded.repeated = len(acts) - len(fresh)
     if not fresh:

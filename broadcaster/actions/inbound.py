@@ -139,7 +139,8 @@ def _who(
     if event.sender:
         return ensure_address(runtime, session, config, event.sender, now=now), step.id if step else None
     if step is not None:
-        return session.get(Address, step.address_id), step.id
+        address = session.get_one(Address, step.address_id)
+        return (None, None) if address.status == "erased" else (address, step.id)
     return None, None
 
 

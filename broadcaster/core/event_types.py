@@ -131,6 +131,7 @@ class Exported(Event):
     what: str
     rows: int
     unmasked: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,27 @@ class Database:
         value: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
         return value.astimezone(UTC)
 
+    def scrub(self) -> bool:
+        """Bring deleted bytes out of the write-ahead log, after an erasure; say whether nothing held it back.
+
+        On SQLite ``secure_delete`` has overwritten them in the file, and a checkpoint with truncation empties the log;
+        a reader or writer in between delays it by at most ``busy_timeout``, then False. On PostgreSQL there is nothing
+        to do here: what autovacuum has not yet reclaimed stays in the files until it does (``docs/privacy.md``).
+        """
+        if not self.sqlite:
+            return True
+        connection = self.engine.raw_connection()  # not within a transaction
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            told = cursor.fetchone()
+            cursor.close()
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return told is not None and not told[0]
+
     def close(self) -> None:
         self.engine.dispose()
 
