@@ -187,39 +187,39 @@ def _binds_below(event: ConsentEvent) -> bool:
 @dataclass(slots=True)
 class _Standing:
     state: State | None = None
-    last: ConsentEvent | None = None
     refusals: tuple[ConsentEvent, ...] = ()
-    restriction: ConsentEvent | None = None
+    expiries: tuple[ConsentEvent, ...] = ()  #: since the last effective yes
+    restrictions: tuple[ConsentEvent, ...] = ()  #: a legal hold and a review may stand side by side
 
 
 def _fold_one(purpose_id: int, ordered: Sequence[ConsentEvent]) -> State | None:
     now = _Standing()
     for event in ordered:
         _apply(now, event, purpose_id)
-    if now.restriction is not None and (now.state is None or now.state.standing is not Standing.OBJECTED):
-        return _state(purpose_id, now.restriction)
+    if now.restrictions and (now.state is None or now.state.standing is not Standing.OBJECTED):
+        return _state(purpose_id, now.restrictions[-1])
     return now.state
 
 
 def _apply(now: _Standing, event: ConsentEvent, purpose_id: int) -> None:
     if event.action is Action.RESTRICTED:
-        now.restriction = event
+        now.restrictions = (*now.restrictions, event)
     elif event.action is Action.RELEASED:
-        if now.restriction is not None and certainly_later(event, now.restriction):
-            now.restriction = None
+        now.restrictions = tuple(held for held in now.restrictions if not certainly_later(event, held))
     elif event.action in REFUSALS:
         now.refusals = (*now.refusals, event)
-        now.state, now.last = _state(purpose_id, event), event
+        now.state = _state(purpose_id, event)
     elif event.action is Action.EXPIRED:
+        now.expiries = (*now.expiries, event)
         if not now.refusals:
-            now.state, now.last = _state(purpose_id, event), event
+            now.state = _state(purpose_id, event)
     elif _may_open(now, event):
         if event.action is Action.REQUESTED and now.state is not None and now.state.standing is Standing.GRANTED:
             return
         if event.action in GRANTS:
-            now.refusals = ()
-            _release_review(now, event)
-        now.state, now.last = _state(purpose_id, event), event
+            now.refusals, now.expiries = (), ()
+            now.restrictions = tuple(held for held in now.restrictions if not _settles_review(event, held))
+        now.state = _state(purpose_id, event)
 
 
 def _may_open(now: _Standing, event: ConsentEvent) -> bool:
@@ -227,15 +227,12 @@ def _may_open(now: _Standing, event: ConsentEvent) -> bool:
         return not now.refusals
     if any(not lifts(event, refusal) for refusal in now.refusals):
         return False
-    expired = now.last is not None and now.last.action is Action.EXPIRED
-    return not expired or certainly_later(event, now.last)  # type: ignore[arg-type]
+    return all(certainly_later(event, expiry) for expiry in now.expiries)
 
 
-def _release_review(now: _Standing, grant: ConsentEvent) -> None:
+def _settles_review(grant: ConsentEvent, held: ConsentEvent) -> bool:
     """A person's own clear yes also settles the review of an unclear message; a legal hold is not theirs to end."""
-    held = now.restriction
-    if held is not None and held.source is Source.KEYWORD and lifts(grant, held):
-        now.restriction = None
+    return held.source is Source.KEYWORD and lifts(grant, held)
 
 
 def _state(purpose_id: int, event: ConsentEvent) -> State:
