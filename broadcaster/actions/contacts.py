@@ -16,6 +16,7 @@ from broadcaster.core import contacts as rules
 from broadcaster.core.addresses import normalise
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.event_types import AddressSeen, ContactChanged
+from broadcaster.storage import contact_links as linking
 from broadcaster.storage import contacts as rows
 from broadcaster.storage import log
 from broadcaster.storage.people import NewAddress
@@ -154,7 +155,7 @@ def _link(
     known = rows.find_or_create_address(session, runtime.keys, address, now=now, by_person=False)
     if known.created:
         log.record(session, AddressSeen(known.id, channel), at=now)
-    if rows.link(session, row.id, known.id, preferred=preferred, now=now):
+    if linking.link(session, row.id, known.id, preferred=preferred, now=now):
         log.record(session, ContactChanged(row.id, "address_added", ("addresses",), known.id), at=now)
     return known.id
 
@@ -164,7 +165,7 @@ def remove_address(runtime: Runtime, contact_id: int, address_id: int, *, actor:
     with runtime.db.transaction(actor) as session:
         rows.get(session, contact_id, lock=True)
         now = runtime.db.now(session)
-        rows.unlink(session, contact_id, address_id, now=now)
+        linking.unlink(session, contact_id, address_id, now=now)
         log.record(session, ContactChanged(contact_id, "address_removed", ("addresses",), address_id), at=now)
 
 
@@ -181,7 +182,7 @@ def merge(runtime: Runtime, kept_id: int, merged_id: int, *, actor: str) -> int:
         made = ContactMerge(kept_id=kept_id, merged_id=merged_id, merged_at=now, staff_id=_staff(actor))
         session.add(made)
         session.flush()
-        rows.merge_links(session, made, now=now)
+        linking.merge_links(session, made, now=now)
         log.record(session, ContactChanged(kept_id, "merged", (), merged_id), at=now)
         return made.id
 
@@ -189,12 +190,12 @@ def merge(runtime: Runtime, kept_id: int, merged_id: int, *, actor: str) -> int:
 def unmerge(runtime: Runtime, merge_id: int, *, actor: str) -> None:
     """Take a merge back: both contacts have the addresses they had. Raises NotFound, Conflict ``merge``."""
     with runtime.db.transaction(actor) as session:
-        made = rows.get_merge(session, merge_id)
+        made = linking.get_merge(session, merge_id)
         kept = rows.get(session, made.kept_id, lock=True)
         if made.undone_at is not None or kept.merged_into is not None:
             raise Conflict("This merge was taken back, or merged again, before.", code="merge")
         now = runtime.db.now(session)
-        rows.unmerge_links(session, made, now=now)
+        linking.unmerge_links(session, made, now=now)
         log.record(session, ContactChanged(made.kept_id, "unmerged", (), made.merged_id), at=now)
 
 

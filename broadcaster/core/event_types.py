@@ -80,6 +80,18 @@ class ImportProgress(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ImportTakenBack(Event):
+    """An undo erased what only the import knew; ``digest`` is the SHA-256 over the ids of the closed consent events."""
+
+    kind: ClassVar[str] = "erasure"
+    import_id: int
+    contacts: int
+    addresses: int
+    consents: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignMoved(Event):
     kind: ClassVar[str] = "admin"
     campaign_id: int

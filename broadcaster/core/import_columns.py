@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -113,6 +114,7 @@ def read_mapping(told: object) -> Mapping:
         raise InvalidInput(f"The mapping of columns is wrong: {first}", code="mapping", field="mapping") from None
 
 
+@lru_cache(maxsize=4096)
 def fold(header: str) -> str:
     """Return a column's name as it is compared: no accents, case, spaces or punctuation."""
     plain = unicodedata.normalize("NFKD", header)
@@ -201,6 +203,7 @@ _YES = frozenset({"yes", "y", "true", "1", "oui", "o", "vrai", "x", "optin", "su
 _NO = frozenset({"no", "n", "false", "0", "non", "faux", "optout", "unsubscribed", "withdrawn", "desabonne", "nein"})
 
 
+@lru_cache(maxsize=1024)
 def answer(text: str) -> bool | None:
     """Return what a consent column says; None for everything that is not clearly yes or no."""
     word = text.strip().casefold()

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session
 
-from broadcaster.storage.database import audited_tables
+from broadcaster.storage.database import note_written
 
 
 def is_sqlite(session: Session) -> bool:
@@ -24,9 +23,10 @@ def moments(session: Session) -> Callable[[datetime | None], Any]:
     return _sqlite_text if is_sqlite(session) else lambda at: at
 
 
-@lru_cache(maxsize=65536)
 def _sqlite_text(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    if at is None:
+        return None
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(" ", "microseconds")[:26]
 
 
 def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -40,7 +40,7 @@ def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequ
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))
         return
     # COPY is no statement that the listener sees: say what it writes to
-    connection.info.setdefault("written", set()).update(audited_tables(f"INSERT INTO {table}"))
+    note_written(connection, frozenset({table}))
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:

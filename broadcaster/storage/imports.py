@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import and_, bindparam, or_, text, update
 from sqlmodel import Session, col, select
 
 from broadcaster.core.errors import NotFound
@@ -17,7 +17,7 @@ from broadcaster.core.imports import Catalogue, PurposeFacts
 from broadcaster.core.keys import KeyRing
 from broadcaster.storage import bulk, contacts, people
 from broadcaster.storage.database import allocate, any_id, id_list
-from broadcaster.storage.tables import Contact, ImportJob, Purpose, Wording
+from broadcaster.storage.tables import Contact, ImportJob, ImportMapping, ImportReject, Purpose, Wording
 
 
 def catalogue(session: Session) -> Catalogue:
@@ -256,3 +256,39 @@ def job(session: Session, import_id: int) -> ImportJob:
 def staff_of(actor: str) -> int | None:
     """Return the staff id in an actor such as ``staff:7``."""
     return int(actor.removeprefix("staff:")) if actor.startswith("staff:") else None
+
+
+def jobs(session: Session, *, before: int | None, limit: int) -> Sequence[ImportJob]:
+    """Return imports, newest first."""
+    query = select(ImportJob)
+    if before is not None:
+        query = query.where(col(ImportJob.id) < before)
+    return session.exec(query.order_by(col(ImportJob.id).desc()).limit(limit)).all()
+
+
+def running_jobs(session: Session) -> list[tuple[int, str]]:
+    """Return (id, actor) of imports that were started and have not ended, oldest first."""
+    query = select(ImportJob.id, ImportJob.staff_id).where(ImportJob.state == "running").order_by(col(ImportJob.id))
+    return [(row[0], "system" if row[1] is None else f"staff:{row[1]}") for row in session.exec(query).all()]
+
+
+def reject_page(session: Session, import_id: int, *, after: tuple[int, int], limit: int) -> Sequence[ImportReject]:
+    """Return what was not taken, after (line, id)."""
+    line, last = after
+    later = or_(col(ImportReject.line) > line, and_(col(ImportReject.line) == line, col(ImportReject.id) > last))
+    query = select(ImportReject).where(ImportReject.import_id == import_id, later)
+    return session.exec(query.order_by(col(ImportReject.line), col(ImportReject.id)).limit(limit)).all()
+
+
+def put_mapping(session: Session, name: str, told: dict[str, Any], *, now: datetime) -> int:
+    row = session.exec(select(ImportMapping).where(ImportMapping.name == name)).first()
+    if row is None:
+        row = ImportMapping(name=name, mapping=told, created_at=now)
+    row.mapping = told
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def saved_mappings(session: Session) -> Sequence[ImportMapping]:
+    return session.exec(select(ImportMapping).order_by(ImportMapping.name)).all()

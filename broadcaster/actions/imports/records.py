@@ -1,0 +1,134 @@
+"""Read about imports: the list, what was not taken, saved mappings, and run what is waiting."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Any
+
+from broadcaster.actions.imports import jobs
+from broadcaster.actions.imports.report import Reject, Report
+from broadcaster.actions.runtime import Runtime
+from broadcaster.core.errors import Conflict
+from broadcaster.core.import_codes import explain
+from broadcaster.core.import_columns import Mapping, fold, read_mapping
+from broadcaster.storage import imports as rows
+from broadcaster.storage.database import take_lease
+from broadcaster.storage.tables import ImportJob
+
+_LEASE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ImportView:
+    """One import as a list shows it."""
+
+    id: int
+    name: str
+    state: str
+    rows_total: int | None
+    rows_done: int
+    report: Report
+    error: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ImportJob) -> ImportView:
+        report = Report.from_json(row.counts)
+        told = (row.id, row.name, row.state, row.rows_total, row.cursor)
+        return cls(*told, report, row.error, row.created_at, row.finished_at)
+
+
+def listing(runtime: Runtime, *, before: int | None = None, limit: int = 50) -> list[ImportView]:
+    """Return imports, newest first."""
+    with runtime.db.reading() as session:
+        return [ImportView.of(row) for row in rows.jobs(session, before=before, limit=limit)]
+
+
+def one(runtime: Runtime, import_id: int) -> ImportView:
+    """Return one import. Raises NotFound."""
+    with runtime.db.reading() as session:
+        return ImportView.of(rows.job(session, import_id))
+
+
+def rejects(runtime: Runtime, import_id: int, *, page: int = 2000) -> Iterator[Reject]:
+    """Yield what was not taken, in order of lines; constant memory. Raises NotFound."""
+    one(runtime, import_id)
+    after = (0, 0)
+    while True:
+        with runtime.db.reading() as session:
+            found = rows.reject_page(session, import_id, after=after, limit=page)
+        for row in found:
+            yield Reject(row.line, row.field, row.code, row.refused)
+        if len(found) < page:
+            return
+        after = (found[-1].line, found[-1].id)
+
+
+def write_rejects(told: Iterator[Reject] | Sequence[Reject], file: IO[str]) -> int:
+    """Write them as CSV (line, field, code, refused, message), never a value of a row; return how many."""
+    writer = csv.writer(file)
+    writer.writerow(["line", "field", "code", "refused", "message"])
+    count = 0
+    for reject in told:
+        refused = "row" if reject.refused else "value"
+        writer.writerow([reject.line, _harmless(reject.field), reject.code, refused, explain(reject.code)])
+        count += 1
+    return count
+
+
+def _harmless(text: str) -> str:
+    """Keep a spreadsheet from running *text*."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def save_mapping(runtime: Runtime, name: str, mapping: Mapping) -> int:
+    """Keep a mapping under a name, in place of an older one of that name; return its id."""
+    with runtime.db.transaction() as session:
+        now = runtime.db.now(session)
+        return rows.put_mapping(session, name.strip()[:100] or "mapping", mapping.model_dump(mode="json"), now=now)
+
+
+def mappings(runtime: Runtime) -> list[tuple[int, str, Mapping]]:
+    """Return saved mappings (id, name, mapping) by name."""
+    with runtime.db.reading() as session:
+        return [(row.id, row.name, read_mapping(row.mapping)) for row in rows.saved_mappings(session)]
+
+
+def mapping_for(runtime: Runtime, header: Sequence[str]) -> tuple[str, Mapping] | None:
+    """Return the saved mapping that fits a header, the one that uses most of its columns."""
+    names = {fold(name) for name in header}
+    fitting = [
+        (len(mapping.used_columns()), name, mapping)
+        for _, name, mapping in mappings(runtime)
+        if {fold(column) for column in mapping.used_columns()} <= names
+    ]
+    best: tuple[int, str, Mapping] | None = max(fitting, key=lambda one: (one[0], one[1]), default=None)
+    return None if best is None else (best[1], best[2])
+
+
+def run_waiting(runtime: Runtime) -> int:
+    """Run imports that were started and have not ended, one process at a time; return how many ended.
+
+    For the worker: after a kill the next worker goes on once the lease has run out.
+    """
+    ended = 0
+    with runtime.db.reading() as session:
+        waiting = rows.running_jobs(session)
+    for import_id, actor in waiting:
+
+        def renew(_progress: Any = None, name: str = f"import:{import_id}") -> None:
+            with runtime.db.transaction() as session:
+                if not take_lease(session, runtime.db, name, owner=runtime.db.owner, seconds=_LEASE_SECONDS):
+                    raise Conflict("Another process works on this import.", code="import_running")
+
+        try:
+            renew()
+            jobs.run(runtime, import_id, actor=actor, watch=renew)
+        except Conflict:
+            continue
+        ended += 1
+    return ended
