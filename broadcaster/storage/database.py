@@ -61,14 +61,28 @@ AUDITED = frozenset(
     ]
 )
 
-_WRITE = re.compile(r"\b(?:insert\s+(?:or\s+\w+\s+)?into|update|delete\s+from)\s+[\"]?(\w+)", re.IGNORECASE)
+_WRITE = re.compile(
+    r"\b(?:insert\s+(?:or\s+\w+\s+)?into|replace\s+into|merge\s+into|update(?:\s+or\s+\w+)?|delete\s+from|copy"
+    r"|truncate(?:\s+table)?)\s+(?:only\s+)?(?:\"?\w+\"?\s*\.\s*)?\"?(\w+)",
+    re.IGNORECASE,
+)
 BUSY_TIMEOUT_MS = 5000
+
+
+#: A reading session may stage rows in this temporary table (the dry run does); it belongs to the connection.
+_SCRATCH = frozenset({"plan_chunk"})
+
+
+@functools.lru_cache(maxsize=4096)
+def written_tables(statement: str) -> frozenset[str]:
+    """Return the tables *statement* writes to; after ``FOR UPDATE`` a word that is no table may be among them."""
+    return frozenset(name.lower() for name in _WRITE.findall(statement))
 
 
 @functools.lru_cache(maxsize=4096)
 def audited_tables(statement: str) -> frozenset[str]:
     """Return the audited tables *statement* writes to."""
-    return frozenset(name.lower() for name in _WRITE.findall(statement)) & AUDITED
+    return written_tables(statement) & AUDITED
 
 
 class Database:
@@ -100,20 +114,25 @@ class Database:
             session.commit()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """Open a session that must not write; it never waits for a writer."""
-        with self._session(writing=False) as session:
-            session.connection().info["written"] = _Forbidden()
+    def reading(self, *, snapshot: bool = False) -> Iterator[Session]:
+        """Open a session that must not write; it never waits for a writer.
+
+        *snapshot*: every statement sees the same moment, as always on SQLite; for what compares tables with each other.
+        """
+        with self._session(writing=False, snapshot=snapshot) as session:
             yield session
 
     @contextmanager
-    def _session(self, *, writing: bool) -> Iterator[Session]:
-        options = {} if writing else {"broadcaster_reading": True}
+    def _session(self, *, writing: bool, snapshot: bool = False) -> Iterator[Session]:
+        options: dict[str, Any] = {} if writing else {"broadcaster_reading": True}
+        if snapshot and not self.sqlite:
+            options["isolation_level"] = "REPEATABLE READ"
         try:
             with (
                 self.engine.connect().execution_options(**options) as connection,
                 Session(connection, expire_on_commit=False) as session,
             ):
+                connection.info["reading"] = not writing
                 yield session
         except OperationalError as problem:
             raise Unavailable(_plain_words(problem)) from problem
@@ -150,18 +169,26 @@ class Database:
         self.engine.dispose()
 
 
-class _Forbidden(set[str]):
-    """Refuses what a reading session tries to write."""
-
-    def update(self, *names: Any) -> None:
-        if any(names):
-            raise UntracedChange("a reading session tried to write")
-
-
 def _note_writes(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-    touched = audited_tables(statement)
+    touched = written_tables(statement)
     if touched:
-        connection.info.setdefault("written", set()).update(touched)
+        note_written(connection, touched)
+
+
+def note_written(connection: Connection, tables: frozenset[str]) -> None:
+    """Remember that *tables* are written to. Raises UntracedChange in a reading session."""
+    if connection.info.get("reading"):
+        if tables & _known_tables() - _SCRATCH:
+            raise UntracedChange("a reading session tried to write")
+    elif audited := tables & AUDITED:
+        connection.info.setdefault("written", set()).update(audited)
+
+
+@functools.lru_cache(maxsize=1)
+def _known_tables() -> frozenset[str]:
+    from sqlmodel import SQLModel
+
+    return frozenset(SQLModel.metadata.tables)
 
 
 def _plain_words(problem: DBAPIError) -> str:
