@@ -66,14 +66,19 @@ def start_engine(settings: Settings, *, worker: bool) -> tuple[Runtime, Any]:
     return runtime, stop
 
 
-def serve_pages(runtime: Runtime, settings: Settings) -> None:
-    """Serve until interrupted or terminated."""
+def page_server(runtime: Runtime, settings: Settings) -> Any:
+    """Return the web server, listening; ``run`` serves and ``close`` ends it."""
     from waitress.server import create_server
 
     from web.app import create_app
 
     host, _, port = settings.listen.rpartition(":")
-    server = create_server(create_app(runtime), host=host, port=int(port), threads=_WEB_THREADS, ident="")
+    return create_server(create_app(runtime), host=host, port=int(port), threads=_WEB_THREADS, ident="")
+
+
+def serve_pages(runtime: Runtime, settings: Settings) -> None:
+    """Serve until interrupted or terminated."""
+    server = page_server(runtime, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.run()

@@ -1,0 +1,212 @@
+"""The invented people of the demonstration: reserved domains, fictional numbers, every state of consent."""
+
+from __future__ import annotations
+
+import csv
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST = {
+    "fr": [
+        "Camille",
+        "Louise",
+        "Hugo",
+        "Léa",
+        "Jules",
+        "Manon",
+        "Inès",
+        "Théo",
+        "Chloé",
+        "Noé",
+        "Zoé",
+        "Élise",
+        "Rémi",
+        "Anaïs",
+        "Gaël",
+    ],
+    "en": [
+        "Olivia",
+        "Amelia",
+        "Noah",
+        "Arthur",
+        "Isla",
+        "Freya",
+        "Oscar",
+        "Ivy",
+        "Harry",
+        "Leo",
+        "Maya",
+        "Ruby",
+        "Finn",
+        "Iris",
+        "Owen",
+    ],
+    "de": [
+        "Mia",
+        "Emilia",
+        "Ben",
+        "Paul",
+        "Lina",
+        "Jonas",
+        "Clara",
+        "Felix",
+        "Greta",
+        "Anton",
+        "Frieda",
+        "Emil",
+        "Lotte",
+        "Moritz",
+        "Ida",
+    ],
+}
+LAST = [
+    "Arnaud",
+    "Bellamy",
+    "Carter",
+    "Dumont",
+    "Ekström",
+    "Fischer",
+    "Garnier",
+    "Hofer",
+    "Irving",
+    "Jansen",
+    "Keller",
+    "Laurent",
+    "Moreau",
+    "Novak",
+    "Ortega",
+    "Petit",
+    "Quinn",
+    "Rossi",
+    "Schmid",
+    "Tanguy",
+    "Urban",
+    "Vidal",
+    "Weber",
+    "Young",
+    "Zeller",
+]
+#: country -> (languages, share)
+PLACES = {"FR": (("fr",), 50), "BE": (("fr", "en"), 10), "CH": (("de", "fr"), 10), "CA": (("fr", "en"), 8),
+          "GB": (("en",), 14), "DE": (("de",), 8)}  # fmt: skip
+DOMAINS = ("example.com", "example.net", "example.org")
+HEADER = [
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "language",
+    "country",
+    "birth_year",
+    "email_consent",
+    "sms_consent",
+    "consent_date",
+    "wording",
+    "source",
+    "evidence",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Invented:
+    """One row of the demonstration's file. ``email_yes`` and ``sms_yes``: agreed, with proof."""
+
+    first: str
+    last: str
+    email: str
+    phone: str
+    language: str
+    country: str
+    birth_year: int
+    email_says: str
+    sms_says: str
+    proof: bool
+
+    @property
+    def email_yes(self) -> bool:
+        return self.proof and self.email_says == "yes"
+
+    @property
+    def sms_yes(self) -> bool:
+        return self.proof and self.sms_says == "yes" and bool(self.phone)
+
+    def row(self) -> list[str]:
+        proof = ["2026-03-14T10:30:00+01:00", "1", "web_form", "https://example.com/join#form-7"]
+        told = [self.first, self.last, self.email, self.phone, self.language, self.country, str(self.birth_year)]
+        return [*told, self.email_says, self.sms_says, *(proof if self.proof else ["", "", "", ""])]
+
+
+def invent(count: int, *, seed: int = 7) -> list[Invented]:
+    """Make *count* people, always the same ones."""
+    chance = random.Random(seed)  # noqa: S311 - the same people every time; nothing secret
+    countries = [country for country, (_, share) in PLACES.items() for _ in range(share)]
+    return [_person(n, chance.choice(countries), chance) for n in range(count)]
+
+
+def _person(n: int, country: str, chance: random.Random) -> Invented:
+    language = chance.choice(PLACES[country][0])
+    first, last = chance.choice(FIRST[language]), chance.choice(LAST)
+    return Invented(
+        first=first,
+        last=last,
+        email=f"p{n:05d}@{chance.choice(DOMAINS)}",
+        phone=_phone(n, country) if chance.random() < 0.6 else "",
+        language=language,
+        country=country,
+        birth_year=chance.randint(1940, 2006),
+        email_says=chance.choices(["yes", "no", ""], [70, 10, 20])[0],
+        sms_says=chance.choices(["yes", "no", ""], [55, 10, 35])[0],
+        proof=chance.random() < 0.9,
+    )
+
+
+def _phone(n: int, country: str) -> str:
+    """Return a number that the numbering authorities keep for fiction; none where there is no such range for mobiles."""
+    if country == "FR":
+        return f"+3363998{n % 10_000:04d}"
+    if country == "GB" and n < 100_000:
+        return f"+447700900{n % 1000:03d}" if n < 1000 else ""
+    return ""
+
+
+def write_csv(people: list[Invented], path: Path) -> None:
+    """Write the file a marketer would upload, with a few rows that cannot be right."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        writer.writerows(person.row() for person in people)
+        writer.writerow(["Bad", "Address", "not-an-address", "", "fr", "FR", "1980", "yes", "", "", "", "", ""])
+        writer.writerow(["Bad", "Number", "", "12", "fr", "FR", "1980", "", "yes", "", "", "", ""])
+
+
+#: (channel, language) -> content of the demonstration's template.
+_LINK = '<p style="font-size:12px"><a href="{{ unsubscribe_url }}">%s</a></p>'
+WORDS = {
+    ("email", "en"): {
+        "subject": "{{ contact.first_name | default: 'Hello' }}, spring is here",
+        "text": "Hello {{ contact.first_name | default: 'there' }},\n\nMaison Lumière has new lamps for you."
+        "\n\nNo more offers? {{ unsubscribe_url }}\n",
+        "html": "<h1>Hello {{ contact.first_name | default: 'there' }}</h1><p>Maison Lumière has new lamps for you.</p>"
+        + _LINK % "No more offers",
+    },
+    ("email", "fr"): {
+        "subject": "{{ contact.first_name | default: 'Bonjour' }}, le printemps est là",
+        "text": "Bonjour {{ contact.first_name | default: '' }},\n\nMaison Lumière a de nouvelles lampes pour vous."
+        "\n\nPlus d'offres ? {{ unsubscribe_url }}\n",
+        "html": "<h1>Bonjour {{ contact.first_name | default: '' }}</h1><p>Maison Lumière a de nouvelles lampes.</p>"
+        + _LINK % "Ne plus recevoir d'offres",
+    },
+    ("sms", "en"): {
+        "text": "Maison Lumiere: new lamps are in, {{ contact.first_name | default: 'hello' }}. STOP to end"
+    },
+    ("sms", "fr"): {
+        "text": "Maison Lumiere : les nouvelles lampes sont la, {{ contact.first_name }}. STOP pour arreter"
+    },
+}
+#: How people say stop, and what is no stop at all.
+STOPS = (
+    "STOP", "stop svp", "ARRET", "Merci de ne plus m'envoyer de messages", "unsubscribe please", "Désabonnez-moi",
+    "please stop writing to me", "Stop!!", "je ne veux plus recevoir vos offres", "take me off your list",
+)  # fmt: skip
+ORDINARY = ("Merci, à bientôt !", "Do you ship to Ireland?", "Lovely, thank you", "Quels sont vos horaires ?")
