@@ -7,6 +7,8 @@ database's clock, makes them leaves within about a second.
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +19,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core import checkpoints, events, tree
 from broadcaster.core.errors import IntegrityFailure
 from broadcaster.core.keys import open_sealed
-from broadcaster.storage import log, people, proofs
+from broadcaster.storage import log, people, privacy, proofs, triggers
 from broadcaster.storage.database import take_lease
 from broadcaster.storage.tables import Checkpoint
 
@@ -89,7 +91,7 @@ def verify(runtime: Runtime, *, most: int = 50) -> Verification:
     An unopened half is accepted only if an erasure covers it. At most *most* problems are listed.
     """
     found = Verification()
-    with runtime.db.reading() as session:
+    with runtime.db.reading(snapshot=True) as session:
         for problem in _problems(runtime, session, found):
             found.problems.append(problem)
             if len(found.problems) >= most:
@@ -101,6 +103,9 @@ def _problems(runtime: Runtime, session: Session, found: Verification) -> Iterat
     yield from _walk_leaves(runtime, session, found)
     yield from _walk_consents(runtime, session, found)
     yield from _walk_sends(session, found)
+    yield from _walk_erasures(session)
+    yield from (f"address {one}: the state is not what its events add up to" for one in proofs.wrong_states(session))
+    yield from (f"the trigger {name} is missing" for name in sorted(triggers.missing(session.connection())))
     found.unnumbered = log.count_unnumbered_before(session, runtime.db.now(session) - LATEST)
     if found.unnumbered:
         yield f"{found.unnumbered} entries have had no number for more than {LATEST.seconds} s"
@@ -108,28 +113,36 @@ def _problems(runtime: Runtime, session: Session, found: Verification) -> Iterat
 
 def _walk_leaves(runtime: Runtime, session: Session, found: Verification) -> Iterator[str]:
     frontier = tree.Frontier()
-    head = log.head(session)
-    checked = {point.size: bytes(point.root) for point in proofs.checkpoints(session)}
+    signed = {point.size: point for point in proofs.checkpoints(session)}
+    known = verifier_keys(runtime)
     for leaf in log.leaves(session):
         if leaf.position != frontier.size:
             yield f"leaf {frontier.size} is missing"
             return
-        frontier.append(tree.leaf_hash(events.leaf_bytes(leaf.kind, leaf.commitment)))
+        try:
+            frontier.append(tree.leaf_hash(events.leaf_bytes(leaf.kind, leaf.commitment)))
+        except ValueError:
+            yield f"leaf {leaf.position} is not a leaf"
+            return
         yield from _open_leaf(runtime, session, leaf, found)
-        expected = checked.get(frontier.size)
-        if expected is not None and expected != frontier.root():
-            yield f"the tree of size {frontier.size} is not the one that was signed"
+        point = signed.get(frontier.size)
+        if point is not None:
+            yield from _check_head(point, frontier.root(), known)
     found.size, found.root = frontier.size, frontier.root().hex()
-    if head is None:
-        if frontier.size:
-            yield "there are leaves and no checkpoint"
-        return
-    if head.size != frontier.size:
-        yield f"the checkpoint speaks of {head.size} leaves, the log has {frontier.size}"
+    newest = max(signed, default=0)
+    if newest != frontier.size:
+        yield f"the checkpoint speaks of {newest} leaves, the log has {frontier.size}"
+
+
+def _check_head(point: Checkpoint, root: bytes, known: list[str]) -> Iterator[str]:
+    """The signature is by us, and what it signs is this tree; the row beside it says the same."""
     try:
-        checkpoints.verify_checkpoint(head.note, *verifier_keys(runtime))
+        told = checkpoints.verify_checkpoint(point.note, *known)
     except IntegrityFailure as problem:
-        yield f"checkpoint {head.size}: {problem.message}"
+        yield f"checkpoint {point.size}: {problem.message}"
+        return
+    if told.origin != ORIGIN or (told.size, told.root) != (point.size, root) or bytes(point.root) != root:
+        yield f"the tree of size {point.size} is not the one that was signed"
 
 
 def _open_leaf(runtime: Runtime, session: Session, leaf: log.Leaf, found: Verification) -> Iterator[str]:
@@ -139,12 +152,28 @@ def _open_leaf(runtime: Runtime, session: Session, leaf: log.Leaf, found: Verifi
             yield f"leaf {leaf.position} cannot be opened and no erasure covers it"
         return
     found.opened += 1
-    body = leaf.body
+    body: bytes | None = bytes(leaf.body)
     if leaf.key_id is not None:
-        key = people.person_keys(session, runtime.keys, [leaf.key_id])[leaf.key_id]
-        body = open_sealed(key, body, b"leaf:%d" % leaf.entry_id)
-    if events.commit(leaf.salt, body) != leaf.commitment:
+        keys = people.person_keys(session, runtime.keys, [leaf.key_id])
+        body = _unsealed(keys.get(leaf.key_id), bytes(leaf.body), b"leaf:%d" % leaf.entry_id)
+    if not _is_committed(leaf.salt, body, leaf.commitment):
         yield f"leaf {leaf.position}: the event is not what was committed to"
+    elif body is not None and json.loads(body).get("event") != leaf.event:
+        yield f"leaf {leaf.position}: the row names another event than was committed to"
+
+
+def _unsealed(key: bytes | None, sealed: bytes, aad: bytes) -> bytes | None:
+    """Return the plain bytes, None if they were changed, moved, or have lost their key."""
+    try:
+        return None if key is None else open_sealed(key, sealed, aad)
+    except IntegrityFailure:
+        return None
+
+
+def _is_committed(salt: bytes, body: bytes | None, commitment: bytes) -> bool:
+    if body is None or len(salt) != events.SALT_BYTES:
+        return False
+    return hmac.compare_digest(events.commit(bytes(salt), body), bytes(commitment))
 
 
 def _walk_consents(runtime: Runtime, session: Session, found: Verification) -> Iterator[str]:
@@ -158,10 +187,13 @@ def _walk_consents(runtime: Runtime, session: Session, found: Verification) -> I
                 if not row.erased:
                     yield f"consent event {row.id} cannot be opened and no erasure covers it"
                 continue
-            body = open_sealed(raw[row.key_id], row.body_ct, b"consent:%d" % row.id)
-            if events.commit(row.salt, body) != row.commitment:
+            body = _unsealed(raw.get(row.key_id), bytes(row.body_ct), b"consent:%d" % row.id)
+            if not _is_committed(row.salt, body, row.commitment):
                 yield f"consent event {row.id}: the evidence is not what was committed to"
+            elif body is not None and not proofs.says_the_same(row.told, body):
+                yield f"consent event {row.id}: the row says something else than was committed to"
     yield from _check_groups("consent", proofs.consent_groups(session))
+    yield from (f"the consent events of entry {one} are missing" for one in proofs.leaves_without_consents(session))
 
 
 def _walk_sends(session: Session, found: Verification) -> Iterator[str]:
@@ -172,9 +204,19 @@ def _walk_sends(session: Session, found: Verification) -> Iterator[str]:
             if not row.erased:
                 yield f"send {row.id}.{row.attempt} has lost its salt and no erasure covers it"
             continue
-        if events.commit(row.salt, proofs.send_bytes(row)) != row.commitment:
+        if not _is_committed(row.salt, proofs.send_bytes(row), row.commitment):
             yield f"send {row.id}.{row.attempt}: the row is not what was committed to"
     yield from _check_groups("send", proofs.send_groups(session))
+    yield from (f"the sends of entry {one} are missing" for one in proofs.leaves_without_sends(session))
+
+
+def _walk_erasures(session: Session) -> Iterator[str]:
+    """What is said to be erased stands under an erasure event that names exactly this."""
+    for group in proofs.erasures(session):
+        told = group.told or {}
+        named = (told.get("event"), told.get("digest"))
+        if group.kind != "erasure" or named != ("Erased", privacy.digest_of(group.items)):
+            yield f"the erasure of entry {group.entry_id} does not cover what is missing"
 
 
 def _check_groups(kind: str, groups: Iterator[proofs.Group]) -> Iterator[str]:

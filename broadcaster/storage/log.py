@@ -80,6 +80,7 @@ class Leaf:
     salt: bytes | None
     key_id: int | None
     erased: bool
+    event: str | None
 
 
 def leaves(session: Session, *, start: int = 0, page: int = 2000) -> Iterator[Leaf]:
@@ -104,6 +105,7 @@ def _leaf_page(start: int, page: int) -> Any:
             col(LogPayload.salt),
             col(LogPayload.key_id),
             col(ErasedItem.item_id).is_not(None),
+            col(LogPayload.event),
         )
         .outerjoin(LogPayload, col(LogPayload.entry_id) == col(LogEntry.id))
         .outerjoin(ErasedItem, (col(ErasedItem.kind) == "leaf") & (col(ErasedItem.item_id) == col(LogEntry.id)))

@@ -53,7 +53,10 @@ _RUN = (
     "last_contact_id planned_at started_at finished_at"
 )
 _PURPOSE = "id parent_id brand_id key kind label description basis double_opt_in leaf archived_at"
-_STAFF = "id email_digest email_ct name_ct password_hash role language time_zone active failed_logins locked_until created_at"
+_STAFF = (
+    "id email_digest email_ct name_ct password_hash role language time_zone active failed_logins locked_until "
+    "created_at"
+)
 _CONSENT_EVENT = (
     "id key address_id purpose_id action actor source basis clock occurred_at received_at expires_at wording_id "
     "staff_id import_id step_id ineffective entry_id commitment"

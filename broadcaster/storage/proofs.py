@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -13,7 +14,9 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from broadcaster.core import proofs
+from broadcaster.core.consent import fold
 from broadcaster.core.event_types import milliseconds
+from broadcaster.storage import consent
 from broadcaster.storage.tables import Checkpoint
 
 PAGE = 2000
@@ -31,14 +34,19 @@ class ConsentRow(NamedTuple):
     body_ct: bytes | None
     salt: bytes
     erased: bool
+    told: dict[str, Any]  #: what the row itself says, in the words of the committed bytes
 
 
 _CONSENTS = text("""
-    SELECT e.id, e.commitment, coalesce(a.key_id, 0), v.body_ct, v.salt, i.item_id IS NOT NULL
+    SELECT e.id, e.commitment, coalesce(a.key_id, 0), v.body_ct, v.salt, i.item_id IS NOT NULL AS erased,
+        e.address_id, e.purpose_id, e.action, e.actor, e.source, e.basis, e.staff_id, e.wording_id, e.occurred_at,
+        e.received_at, e.expires_at
     FROM consent_event e JOIN address a ON a.id = e.address_id
         LEFT JOIN consent_evidence v ON v.event_id = e.id
         LEFT JOIN erased_item i ON i.kind = 'consent' AND i.item_id = e.id
-    WHERE e.id > :last ORDER BY e.id LIMIT :page""")
+    WHERE e.id > :last ORDER BY e.id LIMIT :page""").columns(
+    occurred_at=UTCDateTime(), received_at=UTCDateTime(), expires_at=UTCDateTime()
+)
 
 
 def consents(session: Session) -> Iterator[list[ConsentRow]]:
@@ -48,8 +56,26 @@ def consents(session: Session) -> Iterator[list[ConsentRow]]:
         rows = session.connection().execute(_CONSENTS, {"last": last, "page": PAGE}).all()
         if not rows:
             return
-        yield [ConsentRow(row[0], bytes(row[1]), row[2], row[3], row[4], bool(row[5])) for row in rows]
-        last = rows[-1][0]
+        yield [ConsentRow(row.id, bytes(row.commitment), row[2], row.body_ct, row.salt, *_told(row)) for row in rows]
+        last = rows[-1].id
+
+
+_SAME_WORDS = ("address_id", "purpose_id", "action", "actor", "source", "basis", "staff_id", "wording_id")
+
+
+def _told(row: Any) -> tuple[bool, dict[str, Any]]:
+    told = {name: getattr(row, name) for name in _SAME_WORDS}
+    for name in ("occurred_at", "received_at", "expires_at"):
+        moment = getattr(row, name)
+        told[name] = None if moment is None else milliseconds(moment)
+    return bool(row.erased), {**told, "event_id": row.id}
+
+
+def says_the_same(told: dict[str, Any], body: bytes) -> bool:
+    """Say whether a consent event's row is what was committed to; a claim of the future counts as its receipt."""
+    committed = json.loads(body)
+    committed["occurred_at"] = min(committed["occurred_at"], committed["received_at"])
+    return all(committed.get(name) == value for name, value in told.items())
 
 
 class SendRow(NamedTuple):
@@ -142,7 +168,78 @@ def _groups(session: Session, items: str) -> Iterator[Group]:
             if current is not None:
                 yield Group(current, told, tuple(commitments))
             current, commitments = entry_id, []
-            told = None if body is None else json.loads(body)
+            told = _read(body)
         commitments.append(bytes(commitment))
     if current is not None:
         yield Group(current, told, tuple(commitments))
+
+
+_UNCOVERED = (
+    "SELECT entry_id FROM log_payload WHERE event = :event EXCEPT SELECT entry_id FROM ({items}) x ORDER BY 1 LIMIT 100"
+)
+
+
+def leaves_without_consents(session: Session) -> Sequence[int]:
+    """Return entries that speak of consent events of which there are none (at most 100)."""
+    query = text(_UNCOVERED.format(items=_CONSENT_ITEMS))
+    return session.connection().execute(query, {"event": "ConsentEvents"}).scalars().all()
+
+
+def leaves_without_sends(session: Session) -> Sequence[int]:
+    """Return entries that speak of sends of which there are none (at most 100)."""
+    query = text(_UNCOVERED.format(items=_SEND_ITEMS))
+    return session.connection().execute(query, {"event": "WindowSettled"}).scalars().all()
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureGroup:
+    """What stands under one erasure, and what the erasure's own event says (None if it cannot be read)."""
+
+    entry_id: int
+    kind: str
+    told: dict[str, Any] | None
+    items: tuple[tuple[str, int, int], ...]
+
+
+_ERASURES = text(
+    "SELECT i.erasure_id, l.kind AS entry_kind, p.body, i.kind, i.item_id, i.part FROM erased_item i "
+    "JOIN log_entry l ON l.id = i.erasure_id LEFT JOIN log_payload p ON p.entry_id = i.erasure_id "
+    "ORDER BY i.erasure_id, i.kind, i.item_id, i.part"
+)
+
+
+def erasures(session: Session) -> Iterator[ErasureGroup]:
+    """Yield every erasure with the items it is said to cover."""
+    rows = session.connection().execute(_ERASURES.execution_options(yield_per=PAGE))
+    for entry_id, group in groupby(rows, key=lambda row: row.erasure_id):
+        found = list(group)
+        body = found[0].body
+        items = tuple((row.kind, row.item_id, row.part) for row in found)
+        yield ErasureGroup(entry_id, found[0].entry_kind, _read(body), items)
+
+
+def _read(body: bytes | None) -> dict[str, Any] | None:
+    """Return what a plain payload says; nothing at all if somebody has changed it."""
+    try:
+        found = None if body is None else json.loads(body)
+    except ValueError:
+        return {}
+    return found if found is None or isinstance(found, dict) else {}
+
+
+_ADDRESSES = text(
+    "SELECT address_id FROM consent_event WHERE address_id > :last "
+    "UNION SELECT address_id FROM consent_state WHERE address_id > :last ORDER BY 1 LIMIT :page"
+)
+
+
+def wrong_states(session: Session) -> Iterator[int]:
+    """Yield the addresses whose state is not what their events add up to."""
+    last = 0
+    while ids := list(session.connection().execute(_ADDRESSES, {"last": last, "page": PAGE}).scalars()):
+        told = consent.events_of(session, ids)
+        stored = consent.states_of(session, ids)
+        for address_id in ids:
+            if stored[address_id] != fold(told[address_id], paths=consent.paths(session)):
+                yield address_id
+        last = ids[-1]
