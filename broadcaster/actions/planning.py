@@ -84,8 +84,8 @@ def plan_range(runtime: Runtime, run_id: int, *, width: int = RANGE_CONTACTS) ->
         planning.stage(session, choice, low=run.watermark, high=high)
         if campaign.state == CampaignState.CANCELLED:
             planning.override(session, Reason.CANCELLED.value)
-        planning.mark_duplicates(session, run.id)
-        _set_times(session, plan, run.purpose_id, now)
+        set_times(session, plan, run.purpose_id, now)
+        planning.mark_duplicates(session, run.id)  # after the times: who gets nothing must not stand in another's way
         planning.write(session, run_id=run.id, purpose_id=run.purpose_id, now=now)
         complete = high >= run.last_contact_id
         planning.advance(session, run.id, watermark=high, planned_at=now if complete else None)
@@ -126,7 +126,7 @@ def lanes(session: Session, plan: Plan) -> list[Lane]:
     return found
 
 
-def _set_times(session: Session, plan: Plan, purpose_id: int, now: datetime) -> None:
+def set_times(session: Session, plan: Plan, purpose_id: int, now: datetime) -> None:
     """Give everybody in the stage their send time; a handful of places stand for all of them."""
     windows = Windows.load(session, marketing=consent.is_marketing(session, purpose_id))
     due: dict[str, datetime | str] = {}

@@ -40,7 +40,7 @@ BATCH_STEPS = 500
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS plan_chunk (
     contact_id BIGINT PRIMARY KEY, address_id BIGINT, account_id BIGINT, channel TEXT, event_id BIGINT,
     zone_key TEXT, country TEXT, reason TEXT, due_at {time})"""
-_STAGE = Table(
+STAGE = Table(
     "plan_chunk",
     MetaData(),
     *(Column(name, BigInteger) for name in ("contact_id", "address_id", "account_id", "event_id")),
@@ -166,7 +166,7 @@ def _lanes(lanes: Sequence[Lane]) -> str:
 def stage(session: Session, choice: Select[Any], *, low: int, high: int) -> int:
     """Fill the stage with the choices of one range; return how many members it has."""
     open_stage(session)
-    statement = insert(_STAGE).from_select(list(CHOICE_COLUMNS), choice)
+    statement = insert(STAGE).from_select(list(CHOICE_COLUMNS), choice)
     return int(session.connection().execute(statement, {"low": low, "high": high}).rowcount)
 
 
