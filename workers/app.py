@@ -6,7 +6,3 @@ from celery import Celery
 
 app = Celery("broadcaster")
 app.config_from_object("celery_config")
-
-from workers import process  # noqa: E402 - connects each process's loop to Celery's signals
-
-__all__ = ["app", "process"]

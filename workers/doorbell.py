@@ -9,6 +9,8 @@ import logging
 import queue
 import threading
 
+from workers.app import app
+
 log = logging.getLogger(__name__)
 
 _bells: queue.Queue[int] = queue.Queue(maxsize=100)
@@ -34,14 +36,12 @@ def _start() -> None:
 
 
 def _run() -> None:
-    from workers import sending  # the tasks import this module
-
     while True:
         account_id = _bells.get()
         try:
             if account_id:
-                sending.drain.apply_async((account_id,), retry=False)
+                app.send_task("workers.sending.drain", (account_id,), retry=False)
             else:
-                sending.look.apply_async(retry=False)
+                app.send_task("workers.sending.look", retry=False)
         except Exception as problem:
             log.info("nobody heard the bell", extra={"account": account_id, "error": type(problem).__name__})

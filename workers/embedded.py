@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import Any
 
 from celery import signals
@@ -33,6 +34,8 @@ class EmbeddedWorker:
         self._ready.set()
 
     def _run(self) -> None:
+        # Celery warns of root because pickled tasks are code; ours take ids as JSON and nothing else
+        warnings.filterwarnings("ignore", message="You're running the worker with superuser")
         worker = app.Worker(
             pool="threads",
             concurrency=_THREADS,

@@ -11,6 +11,9 @@ from broadcaster import config
 from broadcaster.actions.loop import Loop
 from broadcaster.actions.runtime import Runtime, open_runtime
 from workers import doorbell
+from workers.app import app
+
+__all__ = ["adopt", "app", "runtime", "start_loop", "stop_loop", "wake"]
 
 _state = threading.Lock()
 _runtime: Runtime | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST = {
-    "fr": [
+    "fr": (
         "Camille",
         "Louise",
         "Hugo",
@@ -22,90 +22,29 @@ FIRST = {
         "Zoé",
         "Élise",
         "Rémi",
-        "Anaïs",
-        "Gaël",
-    ],
-    "en": [
-        "Olivia",
-        "Amelia",
-        "Noah",
-        "Arthur",
-        "Isla",
-        "Freya",
-        "Oscar",
-        "Ivy",
-        "Harry",
-        "Leo",
-        "Maya",
-        "Ruby",
-        "Finn",
-        "Iris",
-        "Owen",
-    ],
-    "de": [
-        "Mia",
-        "Emilia",
-        "Ben",
-        "Paul",
-        "Lina",
-        "Jonas",
-        "Clara",
-        "Felix",
-        "Greta",
-        "Anton",
-        "Frieda",
-        "Emil",
-        "Lotte",
-        "Moritz",
-        "Ida",
-    ],
+    ),
+    "en": ("Olivia", "Amelia", "Noah", "Arthur", "Isla", "Freya", "Oscar", "Ivy", "Harry", "Leo", "Maya", "Ruby"),
+    "de": ("Mia", "Emilia", "Ben", "Paul", "Lina", "Jonas", "Clara", "Felix", "Greta", "Anton", "Frieda", "Emil"),
 }
-LAST = [
-    "Arnaud",
-    "Bellamy",
-    "Carter",
-    "Dumont",
-    "Ekström",
-    "Fischer",
-    "Garnier",
-    "Hofer",
-    "Irving",
-    "Jansen",
-    "Keller",
-    "Laurent",
-    "Moreau",
-    "Novak",
-    "Ortega",
-    "Petit",
-    "Quinn",
-    "Rossi",
-    "Schmid",
-    "Tanguy",
-    "Urban",
-    "Vidal",
-    "Weber",
-    "Young",
-    "Zeller",
-]
+LAST = (
+    *("Arnaud", "Bellamy", "Carter", "Dumont", "Ekström", "Fischer", "Garnier", "Hofer", "Irving", "Jansen", "Keller"),
+    *("Laurent", "Moreau", "Novak", "Ortega", "Petit", "Quinn", "Rossi", "Schmid", "Tanguy", "Urban", "Vidal", "Weber"),
+)
 #: country -> (languages, share)
 PLACES = {"FR": (("fr",), 50), "BE": (("fr", "en"), 10), "CH": (("de", "fr"), 10), "CA": (("fr", "en"), 8),
           "GB": (("en",), 14), "DE": (("de",), 8)}  # fmt: skip
 DOMAINS = ("example.com", "example.net", "example.org")
-HEADER = [
-    "first_name",
-    "last_name",
-    "email",
-    "phone",
-    "language",
-    "country",
-    "birth_year",
-    "email_consent",
-    "sms_consent",
-    "consent_date",
-    "wording",
-    "source",
-    "evidence",
-]
+HEADER = (
+    *("first_name", "last_name", "email", "phone", "language", "country", "birth_year"),
+    *("email_consent", "sms_consent", "consent_date", "wording", "source", "evidence"),
+)
+#: In each of these North American areas the numbers 555-0100 to 555-0199 are kept for fiction.
+AREAS = (
+    *(201, 202, 203, 205, 206, 207, 208, 209, 210, 212, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228, 229, 231),
+    *(234, 239, 240, 248, 251, 252, 253, 254, 256, 260, 262, 267, 269, 270, 276, 281, 301, 302, 303, 304, 305, 307),
+    *(308, 309, 310, 312, 313, 314, 315, 316, 317, 318, 319, 320, 321, 323, 325, 330, 331, 334, 336, 337, 339, 347),
+    *(351, 352, 360, 361, 386, 401, 402, 404, 405, 406, 407, 408, 409, 410, 412, 413, 414, 415, 417, 419, 423, 424),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +90,7 @@ def _person(n: int, country: str, chance: random.Random) -> Invented:
         first=first,
         last=last,
         email=f"p{n:05d}@{chance.choice(DOMAINS)}",
-        phone=_phone(n, country) if chance.random() < 0.6 else "",
+        phone=_phone(n) if chance.random() < 0.6 else "",
         language=language,
         country=country,
         birth_year=chance.randint(1940, 2006),
@@ -161,13 +100,9 @@ def _person(n: int, country: str, chance: random.Random) -> Invented:
     )
 
 
-def _phone(n: int, country: str) -> str:
-    """Return a number that the numbering authorities keep for fiction; none where there is no such range for mobiles."""
-    if country == "FR":
-        return f"+3363998{n % 10_000:04d}"
-    if country == "GB" and n < 100_000:
-        return f"+447700900{n % 1000:03d}" if n < 1000 else ""
-    return ""
+def _phone(n: int) -> str:
+    """Return a number that is kept for fiction."""
+    return f"+1{AREAS[n // 100 % len(AREAS)]}55501{n % 100:02d}"
 
 
 def write_csv(people: list[Invented], path: Path) -> None:
@@ -197,12 +132,8 @@ WORDS = {
         "html": "<h1>Bonjour {{ contact.first_name | default: '' }}</h1><p>Maison Lumière a de nouvelles lampes.</p>"
         + _LINK % "Ne plus recevoir d'offres",
     },
-    ("sms", "en"): {
-        "text": "Maison Lumiere: new lamps are in, {{ contact.first_name | default: 'hello' }}. STOP to end"
-    },
-    ("sms", "fr"): {
-        "text": "Maison Lumiere : les nouvelles lampes sont la, {{ contact.first_name }}. STOP pour arreter"
-    },
+    ("sms", "en"): {"text": "Maison Lumiere: new lamps are in, {{ contact.first_name | default: 'hello' }}. STOP: end"},
+    ("sms", "fr"): {"text": "Maison Lumiere : les lampes sont la, {{ contact.first_name }}. STOP pour arreter"},
 }
 #: How people say stop, and what is no stop at all.
 STOPS = (

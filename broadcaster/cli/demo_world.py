@@ -54,7 +54,7 @@ class World:
 
 
 def settings_for(given: Settings) -> Settings:
-    """Return the demonstration's own settings: a folder of its own, wiped; a free port; the given database and broker."""
+    """Return the demonstration's own settings: a folder of its own, wiped, and a free port."""
     home = given.home / "demo" if given.home != Settings().home else Path(tempfile.gettempdir()) / _folder()
     shutil.rmtree(home, ignore_errors=True)
     host, _, port = given.listen.rpartition(":")
@@ -76,7 +76,7 @@ def wipe(settings: Settings) -> None:
             return
         if not demonstration.may_be_wiped(database):
             raise Conflict(
-                "the database holds a real installation; the demonstration wants an empty one", code="in_use"
+                "the database holds a real installation; the demonstration needs an empty one", code="in_use"
             )
         schema.downgrade(database, "base")
     finally:
@@ -219,13 +219,8 @@ def import_people(world: World, watch: Callable[[jobs.Progress], None]) -> dict[
 
 def _consent(channel: str, column: str) -> dict[str, Any]:
     proof = {name: {"column": name} for name in ("wording", "source", "evidence")}
-    return {
-        "purpose": "offers",
-        "channel": channel,
-        "answer": {"column": column},
-        "date": {"column": "consent_date"},
-        **proof,
-    }
+    told = {"answer": {"column": column}, "date": {"column": "consent_date"}}
+    return {"purpose": "offers", "channel": channel, **told, **proof}
 
 
 def write_template(world: World) -> int:

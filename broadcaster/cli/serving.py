@@ -98,7 +98,7 @@ def worker(obj: Context, processes: int, threads: bool) -> None:
     if settings.embedded:
         raise click.UsageError("without a broker, `broadcaster serve` runs the worker; set BROADCASTER_BROKER_URL")
     prepare(settings)
-    from workers.app import app
+    from workers.process import app
 
     pool = "threads" if threads else "prefork"
     options = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--loglevel={settings.log_level}"]

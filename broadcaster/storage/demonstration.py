@@ -53,6 +53,7 @@ def refused_addresses(session: Session) -> int:
     """Return how many addresses have been closed by their owners' own messages."""
     query = text(
         "SELECT count(DISTINCT address_id) FROM consent_event "
-        "WHERE source IN ('keyword', 'one_click', 'preference_page') AND action IN ('withdrawn', 'objected', 'restricted')"
+        "WHERE source IN ('keyword', 'one_click', 'preference_page') "
+        "AND action IN ('withdrawn', 'objected', 'restricted')"
     )
     return int(session.connection().execute(query).scalar_one())
