@@ -139,10 +139,10 @@ def _restore_one(runtime: Runtime, session: Session, event: PreferenceEvent) -> 
 
 
 def _unlink(runtime: Runtime, import_id: int, actor: str) -> None:
-    while True:
+    left = PAGE
+    while left == PAGE:
         with runtime.db.transaction(actor) as session:
-            if not steps.drop_memberships(session, import_id, limit=PAGE):
-                break
+            left = steps.drop_memberships(session, import_id, limit=PAGE)
             log.record(session, ImportProgress(import_id, "left_groups"), at=runtime.db.now(session))
     after: tuple[int, int] | None = (0, 0)
     while after is not None:
