@@ -133,7 +133,10 @@ class Database:
                 Session(connection, expire_on_commit=False) as session,
             ):
                 connection.info["reading"] = not writing
-                yield session
+                try:
+                    yield session
+                finally:
+                    connection.info["reading"] = False
         except OperationalError as problem:
             raise Unavailable(_plain_words(problem)) from problem
 
