@@ -1,0 +1,261 @@
+"""Double opt-in: one question, without advertising; a yes counts when the person presses the button behind the link.
+
+The question's permit is the open request. At most one request is open per address and day, so that nobody can use us to
+write to a stranger again and again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from broadcaster.actions import consent as consent_actions
+from broadcaster.actions import messages
+from broadcaster.actions.consent import Recorded
+from broadcaster.actions.optin import address_of, agreed, why_not
+from broadcaster.actions.organisation import setting
+from broadcaster.actions.runtime import Runtime
+from broadcaster.core.asking import question
+from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Basis, Source
+from broadcaster.core.deliveries import Reason, State
+from broadcaster.core.errors import Conflict, Refused
+from broadcaster.core.events import Json
+from broadcaster.storage import people
+from broadcaster.storage.consent import NewConsent
+from broadcaster.storage.tables import Account, Address, Brand, Message, OptInRequest, Purpose, Wording
+
+#: How long the link works, how often one address may be asked, and until when the question may go out.
+OPEN = timedelta(days=7)
+ONE_IN = timedelta(hours=24)
+SEND_WITHIN = timedelta(hours=24)
+_REFUSED = frozenset({Reason.WITHDRAWN, Reason.OBJECTED, Reason.RESTRICTED, Reason.SUPPRESSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open request; *token* stands in the message only, the database has its hash."""
+
+    request_id: int
+    message_id: int
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the page behind the link shows. ``state``: ``open``, ``expired`` or ``done``."""
+
+    state: str
+    brand: str
+    purpose: Mapping[str, str]
+    wording: str
+    language: str
+    channel: str
+
+
+def request(
+    runtime: Runtime,
+    *,
+    address_id: int,
+    purpose_id: int,
+    wording_id: int,
+    source: Source,
+    evidence: Mapping[str, Json],
+    by_person: bool,
+    staff_id: int | None = None,
+    actor: str,
+) -> Asked:
+    """Ask an address to confirm: record the request, queue the one message.
+
+    *by_person*: the person asked for it in a form of ours. Staff cannot have somebody asked who has refused (Refused
+    ``refusal_stands``). Raises Conflict ``asked_already`` within a day, ``no_account`` without a sender; InvalidInput.
+    """
+    with runtime.db.transaction(actor) as session:
+        address = people.lock_address(session, address_of(session, address_id).id)
+        purpose, wording = agreed(session, purpose_id, wording_id)
+        now = runtime.db.now(session)
+        _check_may_ask(session, address, purpose, by_person=by_person, now=now)
+        account = _account_for(session, address, purpose)
+        token = secrets.token_urlsafe(24)
+        asked = _open_request(session, address, wording, token, now)
+        act = NewConsent(
+            key=hashlib.sha256(f"optin:{asked.id}:requested".encode()).digest(),
+            address_id=address.id,
+            purpose_id=purpose.id,
+            action=Action.REQUESTED,
+            actor=Actor.PERSON if by_person else Actor.STAFF,
+            source=source,
+            occurred_at=now,
+            clock=OUR_CLOCK,
+            evidence={**evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
+            basis=Basis(purpose.basis),
+            wording_id=wording.id,
+            staff_id=staff_id,
+        )
+        consent_actions.record_in(runtime, session, [act])
+        message = _queue_question(runtime, session, asked, wording, account, token, now)
+        made = Asked(asked.id, message.id, token, asked.expires_at)
+    runtime.ring(account.id)
+    return made
+
+
+def _check_may_ask(session: Session, address: Address, purpose: Purpose, *, by_person: bool, now: datetime) -> None:
+    refused = why_not(session, address, purpose.id, now=now)
+    if refused is None:
+        raise Conflict("This address has agreed already.", code="granted_already")
+    if refused in _REFUSED and not by_person:
+        raise Refused("This person has said no; only they can change that.", code="refusal_stands")
+    query = select(OptInRequest.id).where(
+        OptInRequest.address_id == address.id,
+        col(OptInRequest.confirmed_at).is_(None),
+        col(OptInRequest.created_at) > now - ONE_IN,
+    )
+    if session.exec(query.limit(1)).first() is not None:
+        raise Conflict("This address was asked within the last day.", code="asked_already")
+
+
+def _account_for(session: Session, address: Address, purpose: Purpose) -> Account:
+    """Return the sender to ask by: the one that knows the address, else one of the purpose's brand."""
+    query = select(Account).where(Account.channel == address.channel, Account.state == "active")
+    if address.account_id is not None:
+        query = query.where(Account.id == address.account_id)
+    elif purpose.brand_id is not None:
+        query = query.where(Account.brand_id == purpose.brand_id)
+    found = session.exec(query.order_by(col(Account.id)).limit(1)).first()
+    if found is None:
+        raise Conflict("There is no sender in use for this channel and brand.", code="no_account")
+    return found
+
+
+def _open_request(session: Session, address: Address, wording: Wording, token: str, now: datetime) -> OptInRequest:
+    row = OptInRequest(
+        address_id=address.id,
+        purpose_id=wording.purpose_id,
+        wording_id=wording.id,
+        token_sha256=_hash(token),
+        created_at=now,
+        expires_at=now + OPEN,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _queue_question(
+    runtime: Runtime,
+    session: Session,
+    asked: OptInRequest,
+    wording: Wording,
+    account: Account,
+    token: str,
+    now: datetime,
+) -> Message:
+    link = f"{runtime.public_url}/c/{token}"
+    brand = session.get_one(Brand, account.brand_id)
+    subject, words = question(wording.language, brand=brand.name, wording=wording.text, link=link)
+    address = session.get_one(Address, asked.address_id)
+    row = Message(
+        address_id=address.id,
+        account_id=account.id,
+        kind="doi",
+        body_ct=messages.seal_for(runtime, session, address, {"text": words, "subject": subject}),
+        optin_request_id=asked.id,
+        state=State.PLANNED.value,
+        due_at=now,
+        expires_at=now + SEND_WITHIN,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def read(runtime: Runtime, token: str) -> Question | None:
+    """Return what a confirmation link asks, None if it is none of ours; looking changes nothing."""
+    with runtime.db.reading() as session:
+        asked = _find(session, token)
+        if asked is None:
+            return None
+        now = runtime.db.now(session)
+        wording = session.get_one(Wording, asked.wording_id)
+        purpose = session.get_one(Purpose, asked.purpose_id)
+        brand = None if purpose.brand_id is None else session.get_one(Brand, purpose.brand_id)
+        done = asked.confirmed_at is not None
+        return Question(
+            state="done" if done else "expired" if asked.expires_at <= now else "open",
+            brand=brand.name if brand else str(setting(session, "name")),
+            purpose=dict(purpose.label),
+            wording=wording.text,
+            language=wording.language,
+            channel=session.get_one(Address, asked.address_id).channel,
+        )
+
+
+def confirm(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> Recorded | None:
+    """Record the person's yes; None if the link is none of ours, or too old. Saying yes twice is saying it once."""
+    with runtime.db.transaction("person") as session:
+        found = _find(session, token)
+        if found is None:
+            return None
+        people.lock_address(session, found.address_id)
+        session.refresh(found)
+        now = runtime.db.now(session)
+        if found.confirmed_at is not None:
+            return Recorded(repeated=1)
+        if found.expires_at <= now:
+            return None
+        found.confirmed_at = now
+        session.add(found)
+        wording = session.get_one(Wording, found.wording_id)
+        purpose = session.get_one(Purpose, found.purpose_id)
+        act = NewConsent(
+            key=hashlib.sha256(f"optin:{found.id}:confirmed".encode()).digest(),
+            address_id=found.address_id,
+            purpose_id=purpose.id,
+            action=Action.CONFIRMED,
+            actor=Actor.PERSON,
+            source=Source.WEB_FORM,
+            occurred_at=now,
+            clock=OUR_CLOCK,
+            evidence={**evidence, "request_id": found.id, "wording_sha256": wording.sha256},
+            basis=Basis(purpose.basis),
+            wording_id=wording.id,
+        )
+        return consent_actions.record_in(runtime, session, [act])
+
+
+def ask_again(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> None:
+    """Send the question of an expired link once more. Raises Conflict within a day of the last one."""
+    with runtime.db.reading() as session:
+        found = _find(session, token)
+        now = runtime.db.now(session)
+    if found is None or found.confirmed_at is not None or found.expires_at > now:
+        return
+    request(
+        runtime,
+        address_id=found.address_id,
+        purpose_id=found.purpose_id,
+        wording_id=found.wording_id,
+        source=Source.WEB_FORM,
+        evidence=evidence,
+        by_person=True,
+        actor="person",
+    )
+
+
+def _find(session: Session, token: str) -> OptInRequest | None:
+    if not token or len(token) > 100:
+        return None
+    row = session.exec(select(OptInRequest).where(OptInRequest.token_sha256 == _hash(token))).first()
+    if row is None or session.get_one(Address, row.address_id).status == "erased":
+        return None
+    return row
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

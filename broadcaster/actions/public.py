@@ -1,0 +1,168 @@
+"""What a person does behind a stop link: no sign-in, no cookie, one press. Looking changes nothing.
+
+A link that was altered, is none of ours, or belongs to somebody who was erased is answered in the same neutral way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from broadcaster.actions import consent as consent_actions
+from broadcaster.actions import inbound
+from broadcaster.actions.consent import Recorded
+from broadcaster.actions.organisation import setting
+from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.whereabouts import mask
+from broadcaster.core.consent import GRANTS, OUR_CLOCK, REFUSALS, SKEW, Action, Actor, ConsentEvent, Source
+from broadcaster.core.events import Json
+from broadcaster.storage import consent as ledger
+from broadcaster.storage import consent_history, people
+from broadcaster.storage.consent import NewConsent
+from broadcaster.storage.tables import Address, Brand, Contact, ContactAddress, Purpose, Step
+
+
+class Scope(StrEnum):
+    """How much a person stops."""
+
+    PURPOSE = "purpose"  #: what the message was about, at this address
+    CHANNEL = "channel"  #: all marketing at this address
+    EVERYTHING = "everything"  #: all marketing, at every address of theirs
+
+
+@dataclass(frozen=True, slots=True)
+class StopPage:
+    """What the page behind a stop link shows. ``language``: the contact's own, None if we do not know it.
+
+    ``masked`` is enough to tell one's own address, never the address. ``marketing`` False: a service message.
+    """
+
+    brand: str
+    contact: str  #: how the brand is reached
+    purpose: Mapping[str, str]
+    channel: str
+    masked: str
+    language: str | None
+    marketing: bool
+    stopped: frozenset[Scope] = field(default=frozenset())
+
+
+def read(runtime: Runtime, token: str) -> StopPage | None:
+    """Return what a stop link is about, None if nothing can be said of it."""
+    with runtime.db.reading() as session:
+        found = inbound.by_token(runtime, session, token)
+        if found is None:
+            return None
+        address, purpose_id, _step = found
+        purpose = session.get(Purpose, purpose_id)
+        if purpose is None or address.status == "erased":
+            return None
+        brand = None if purpose.brand_id is None else session.get(Brand, purpose.brand_id)
+        return StopPage(
+            brand=brand.name if brand else str(setting(session, "name")),
+            contact=(brand.contact or brand.website) if brand else "",
+            purpose=dict(purpose.label),
+            channel=address.channel,
+            masked=_masked(runtime, session, address),
+            language=_language(session, address.id),
+            marketing=purpose.kind == "marketing",
+            stopped=_stopped(session, address.id, purpose_id),
+        )
+
+
+def _masked(runtime: Runtime, session: Session, address: Address) -> str:
+    key = people.person_keys(session, runtime.keys, [address.key_id or 0]).get(address.key_id or 0)
+    return mask(address.channel, people.open_address(key, address.id, address.value_ct or b"")) if key else ""
+
+
+def _language(session: Session, address_id: int) -> str | None:
+    query = select(Contact.language).join(ContactAddress, col(ContactAddress.contact_id) == col(Contact.id))
+    query = query.where(ContactAddress.address_id == address_id, col(Contact.language).is_not(None))
+    return session.exec(query.limit(1)).first()
+
+
+def _stopped(session: Session, address_id: int, purpose_id: int) -> frozenset[Scope]:
+    """Say what is stopped at this address already."""
+    states = ledger.state_of(session, address_id)
+    path = ledger.paths(session)[purpose_id]
+    refused = {one for one in path if one in states and states[one].standing in {str(action) for action in REFUSALS}}
+    marketing = ledger.purpose_id(session, "marketing")
+    found = {Scope.PURPOSE} if refused else set()
+    return frozenset(found | ({Scope.CHANNEL} if marketing in refused else set()))
+
+
+def unsubscribe(
+    runtime: Runtime, token: str, scope: Scope, *, source: Source, evidence: Mapping[str, Json]
+) -> Recorded | None:
+    """Record a person's stop and wait until nothing it forbids is on the wire; None if the link says nothing to us.
+
+    *source* is ``one_click`` (RFC 8058) or ``preference_page``. Pressing twice is pressing once.
+    """
+    with runtime.db.transaction("person") as session:
+        found = inbound.by_token(runtime, session, token)
+        purpose = None if found is None else session.get(Purpose, found[1])
+        if found is None or purpose is None or found[0].status == "erased":
+            return None
+        address, _purpose_id, step_id = found
+        refused = purpose.id if scope is Scope.PURPOSE else ledger.purpose_id(session, "marketing")
+        own = [address.id]
+        addresses = consent_history.addresses_beside(session, address.id) if scope is Scope.EVERYTHING else own
+        told = _lock_and_read(session, addresses)
+        now = runtime.db.now(session)
+        path = ledger.paths(session)[refused]
+        acts = [
+            NewConsent(
+                key=_key(token, scope, address_id, told.get(address_id, ())),
+                address_id=address_id,
+                purpose_id=refused,
+                action=Action.OBJECTED if scope is not Scope.PURPOSE else Action.WITHDRAWN,
+                actor=Actor.PERSON,
+                source=source,
+                occurred_at=now,
+                clock=OUR_CLOCK,
+                evidence={**evidence, "scope": scope.value},
+                step_id=_credited(session, step_id, address.id) if address_id == address.id else None,
+            )
+            for address_id in addresses
+            if not _just_refused(told.get(address_id, ()), path, now)
+        ]
+        recorded = consent_actions.record_in(runtime, session, acts) if acts else Recorded()
+        recorded.repeated += len(addresses) - len(acts)
+        below = {one for one, above in ledger.paths(session).items() if refused in above}
+        for address_id in addresses:  # whoever presses again waits for the same
+            recorded.closed[address_id].update(below)
+    consent_actions.wait_out(runtime, recorded)
+    return recorded
+
+
+def _lock_and_read(session: Session, address_ids: Sequence[int]) -> dict[int, list[ConsentEvent]]:
+    """Take the addresses exclusively, in id order, and return what happened to their consent."""
+    for address_id in sorted(address_ids):
+        people.lock_address(session, address_id)
+    return ledger.events_of(session, address_ids)
+
+
+def _just_refused(told: Sequence[ConsentEvent], path: Sequence[int], now: datetime) -> bool:
+    """Say whether this very refusal stands already, so recently that no yes can have come between."""
+    refusals = [one for one in told if one.action in REFUSALS and one.purpose_id in path and one.clock == OUR_CLOCK]
+    if not refusals:
+        return False
+    last = max(refusals, key=lambda one: one.id)
+    return now - last.occurred_at < SKEW and not any(one.id > last.id and one.action in GRANTS for one in told)
+
+
+def _key(token: str, scope: Scope, address_id: int, told: Sequence[ConsentEvent]) -> bytes:
+    """Return what makes this press one fact: the link, how much, and what had happened before."""
+    last = max((one.id for one in told), default=0)
+    return hashlib.sha256(f"link:{token}:{scope.value}:{address_id}:{last}".encode()).digest()
+
+
+def _credited(session: Session, step_id: int, address_id: int) -> int | None:
+    """Return the campaign step a stop answers: the one the link was sent with, if it was sent to this address."""
+    step = session.get(Step, step_id) if step_id else None
+    return step.id if step is not None and step.address_id == address_id else None
