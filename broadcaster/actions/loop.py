@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broadcaster.actions import campaigns, dispatch, inbound, messages, planning, polling, sequencer
+from broadcaster.actions import campaigns, dispatch, inbound, messages, planning, polling, privacy, sequencer
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError
 from broadcaster.storage import deliveries, workers
@@ -45,6 +45,7 @@ JOBS = (
     Job("receipts", inbound.match_parked),
     Job("messages", messages.send_due),
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
+    Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),
     Job("heartbeat", workers.beat, every_seconds=5.0),
 )
 

@@ -1,0 +1,80 @@
+"""``broadcaster privacy``: erase a person, or see what an erasure would take away."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from broadcaster.actions import audit
+from broadcaster.actions import privacy as actions
+from broadcaster.actions.runtime import Runtime
+from broadcaster.cli.context import Context, confirm, show
+from broadcaster.core.errors import InvalidInput, NotFound
+
+_WORDS = {
+    "done": "erased",
+    "already": "already erased; nothing was changed",
+    "waiting": "stopped; the rest is erased as soon as what is on the wire has ended",
+}
+
+
+@click.group()
+def privacy() -> None:
+    """Erase a person."""
+
+
+@privacy.command("erase")
+@click.argument("contact_id", type=int, required=False)
+@click.option("--address", help="The person who uses this address, instead of an id.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def erase(ctx: click.Context, contact_id: int | None, address: str | None, yes: bool, as_json: bool) -> None:
+    """Erase a person for ever: every word of theirs, their keys, what opens their events in the log.
+
+    A keyed hash of each address stays, so that nobody writes to it again unless the person asks for it.
+    """
+    context: Context = ctx.obj
+    runtime = context.runtime()
+    person = _one(ctx, runtime, contact_id, address, as_json=as_json)
+    if not as_json and not yes:
+        show(actions.what_would_go(runtime, person), as_json=False)
+    confirm(f"Erase contact {person} for ever?", yes=yes)
+    done = actions.erase(runtime, person, actor=context.actor)
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+    else:
+        click.echo(f"contact {done.contact_id}: {_WORDS[done.state]}")
+
+
+@privacy.command("preview")
+@click.argument("contact_id", type=int, required=False)
+@click.option("--address", help="The person who uses this address, instead of an id.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def preview(ctx: click.Context, contact_id: int | None, address: str | None, as_json: bool) -> None:
+    """Count what an erasure would take away; change nothing."""
+    context: Context = ctx.obj
+    runtime = context.runtime()
+    person = _one(ctx, runtime, contact_id, address, as_json=as_json)
+    show({"contact_id": person, **actions.what_would_go(runtime, person)}, as_json=as_json)
+
+
+def _one(ctx: click.Context, runtime: Runtime, contact_id: int | None, address: str | None, *, as_json: bool) -> int:
+    """Return the one person who is meant. Exits 5 with the choices if an address is shared by several."""
+    if (contact_id is None) == (address is None):
+        raise InvalidInput("give either a contact's id or --address", code="bad_usage")
+    if contact_id is not None:
+        return contact_id
+    found = audit.people_with(runtime, address or "")
+    if not found:
+        raise NotFound("nobody uses this address")
+    if len(found) > 1:
+        choices = ", ".join(str(one) for one in found)
+        if as_json:
+            click.echo(json.dumps({"error": "ambiguous", "choices": found}))
+        click.echo(f"several people use this address: contacts {choices}; say which", err=True)
+        ctx.exit(5)
+    return found[0]
