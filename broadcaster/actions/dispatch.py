@@ -33,7 +33,7 @@ from broadcaster.storage.tables import Account
 
 #: G: how long after the gate's last look a call may still start; at most the barrier's wait (``actions/consent``).
 GATE_SECONDS = 0.5
-_EXTEND_EVERY_SECONDS = 8.0
+_EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
 
 
@@ -117,7 +117,7 @@ class _Lane:
                 if not self._queue or self._stopped or max(time.monotonic(), self._not_before) >= until:
                     break
                 time.sleep(_WAIT_SECONDS)
-            if ready or self._ended or self._skips:
+            if ready or self._ended or self._skips or self._lease_is_old():
                 self._exchange(ready)
             self._collect()
         self._return_rest()
@@ -306,8 +306,11 @@ class _Lane:
             if flight is not None:
                 self._ended.append((flight, done))
 
+    def _lease_is_old(self) -> bool:
+        return time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS
+
     def _keep_leases(self, session: Session, now: datetime) -> None:
-        if time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS:
+        if self._lease_is_old():
             rows.extend_leases(session, owner=self._owner, now=now)
             self._extended = time.monotonic()
 

@@ -14,7 +14,7 @@ from broadcaster.storage import consent
 from broadcaster.storage.database import any_id, id_list, sql
 from broadcaster.storage.tables.base import Json
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 15.0
 
 _DUE_BATCH = """
     SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
