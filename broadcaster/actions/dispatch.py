@@ -164,9 +164,12 @@ class _Lane:
         consequences.of_results(self._runtime, [(flight.item, done.result) for flight, done in ended])
         with self._runtime.db.transaction() as session:
             now = self._runtime.db.now(session)
+            # addresses before steps, as an opt-out takes them: two orders would be a deadlock
+            touched = {item.address_id for item in ready} | {item.address_id for item, _ in skips}
+            rows.lock_addresses(session, sorted(touched))
+            gate_clock = boottime()
             self._settle(session, ended, now)
             rows.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
-            gate_clock = boottime()
             allowed = self._gate(session, ready, now) if ready else []
             self._keep_leases(session, now)
             self._release_finished(session, [f.item for f, _ in ended] + [item for item, _ in skips])
@@ -185,7 +188,6 @@ class _Lane:
         wanted = {item.step_id: item for item in ready[:tokens]}
         if not wanted:
             return []
-        rows.lock_addresses(session, sorted({item.address_id for item in wanted.values()}))
         facts: dict[int, GateFacts] = {}
         for above in {item.above for item in wanted.values()}:
             ids = [item.step_id for item in wanted.values() if item.above == above]

@@ -121,7 +121,7 @@ def lock_addresses(session: Session, address_ids: Sequence[int]) -> None:
 
     SQLite's one writer is lock enough.
     """
-    if session.connection().dialect.name == "postgresql":
+    if address_ids and session.connection().dialect.name == "postgresql":
         statement = text("SELECT id FROM address WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR SHARE")
         session.connection().execute(statement, {"ids": sorted(address_ids)}).all()
 
