@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions import messages
@@ -25,6 +25,7 @@ from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Basis, Source
 from broadcaster.core.deliveries import Reason, State
 from broadcaster.core.errors import Conflict, Refused
 from broadcaster.core.events import Json
+from broadcaster.storage import optin as storage
 from broadcaster.storage import people
 from broadcaster.storage.consent import NewConsent
 from broadcaster.storage.tables import Account, Address, Brand, Message, OptInRequest, Purpose, Wording
@@ -110,23 +111,13 @@ def _check_may_ask(session: Session, address: Address, purpose: Purpose, *, by_p
         raise Conflict("This address has agreed already.", code="granted_already")
     if refused in _REFUSED and not by_person:
         raise Refused("This person has said no; only they can change that.", code="refusal_stands")
-    query = select(OptInRequest.id).where(
-        OptInRequest.address_id == address.id,
-        col(OptInRequest.confirmed_at).is_(None),
-        col(OptInRequest.created_at) > now - ONE_IN,
-    )
-    if session.exec(query.limit(1)).first() is not None:
+    if storage.asked_since(session, address.id, now - ONE_IN):
         raise Conflict("This address was asked within the last day.", code="asked_already")
 
 
 def _account_for(session: Session, address: Address, purpose: Purpose) -> Account:
     """Return the sender to ask by: the one that knows the address, else one of the purpose's brand."""
-    query = select(Account).where(Account.channel == address.channel, Account.state == "active")
-    if address.account_id is not None:
-        query = query.where(Account.id == address.account_id)
-    elif purpose.brand_id is not None:
-        query = query.where(Account.brand_id == purpose.brand_id)
-    found = session.exec(query.order_by(col(Account.id)).limit(1)).first()
+    found = storage.sender_for(session, address.channel, account_id=address.account_id, brand_id=purpose.brand_id)
     if found is None:
         raise Conflict("There is no sender in use for this channel and brand.", code="no_account")
     return found
@@ -251,10 +242,7 @@ def ask_again(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> 
 def _find(session: Session, token: str) -> OptInRequest | None:
     if not token or len(token) > 100:
         return None
-    row = session.exec(select(OptInRequest).where(OptInRequest.token_sha256 == _hash(token))).first()
-    if row is None or session.get_one(Address, row.address_id).status == "erased":
-        return None
-    return row
+    return storage.by_token(session, _hash(token))
 
 
 def _hash(token: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions import inbound
@@ -22,9 +22,9 @@ from broadcaster.actions.whereabouts import mask
 from broadcaster.core.consent import GRANTS, OUR_CLOCK, REFUSALS, SKEW, Action, Actor, ConsentEvent, Source
 from broadcaster.core.events import Json
 from broadcaster.storage import consent as ledger
-from broadcaster.storage import consent_history, people
+from broadcaster.storage import consent_history, optin, people
 from broadcaster.storage.consent import NewConsent
-from broadcaster.storage.tables import Address, Brand, Contact, ContactAddress, Purpose, Step
+from broadcaster.storage.tables import Address, Brand, Purpose, Step
 
 
 class Scope(StrEnum):
@@ -69,7 +69,7 @@ def read(runtime: Runtime, token: str) -> StopPage | None:
             purpose=dict(purpose.label),
             channel=address.channel,
             masked=_masked(runtime, session, address),
-            language=_language(session, address.id),
+            language=optin.language_of(session, address.id),
             marketing=purpose.kind == "marketing",
             stopped=_stopped(session, address.id, purpose_id),
         )
@@ -78,12 +78,6 @@ def read(runtime: Runtime, token: str) -> StopPage | None:
 def _masked(runtime: Runtime, session: Session, address: Address) -> str:
     key = people.person_keys(session, runtime.keys, [address.key_id or 0]).get(address.key_id or 0)
     return mask(address.channel, people.open_address(key, address.id, address.value_ct or b"")) if key else ""
-
-
-def _language(session: Session, address_id: int) -> str | None:
-    query = select(Contact.language).join(ContactAddress, col(ContactAddress.contact_id) == col(Contact.id))
-    query = query.where(ContactAddress.address_id == address_id, col(Contact.language).is_not(None))
-    return session.exec(query.limit(1)).first()
 
 
 def _stopped(session: Session, address_id: int, purpose_id: int) -> frozenset[Scope]:

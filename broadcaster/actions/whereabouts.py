@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions.organisation import setting
 from broadcaster.actions.runtime import Runtime
@@ -13,9 +13,9 @@ from broadcaster.channels.contract import Channel
 from broadcaster.core.addresses import Kind, masked
 from broadcaster.core.errors import InvalidInput, NotFound
 from broadcaster.core.event_types import AddressSeen
-from broadcaster.storage import contacts, log, people
+from broadcaster.storage import contacts, log, optin, people
 from broadcaster.storage.people import NewAddress
-from broadcaster.storage.tables import Account, Address
+from broadcaster.storage.tables import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def places(session: Session) -> list[Place]:
     for name in dict.fromkeys(one.capabilities.channel for one in registry.CHANNELS.values()):
         if _serving(name).capabilities.address_scope == "global":
             found.append(Place(name, name, None))
-    for row in session.exec(select(Account).where(Account.state != "disabled").order_by(col(Account.id))).all():
+    for row in optin.accounts(session):
         if _serving(row.channel).capabilities.address_scope != "global":
             found.append(Place(f"{row.channel}:{row.id}", row.channel, row.id, row.name))
     return found
@@ -101,7 +101,7 @@ class Shown:
 
 def show(runtime: Runtime, session: Session, address_ids: list[int]) -> dict[int, Shown]:
     """Return addresses in the clear; one that was erased has no words."""
-    rows = session.exec(select(Address).where(col(Address.id).in_(address_ids)).order_by(col(Address.id))).all()
+    rows = optin.addresses(session, address_ids)
     keys = people.person_keys(session, runtime.keys, [row.key_id for row in rows if row.key_id])
     return {row.id: _shown(row, keys.get(row.key_id or 0)) for row in rows}
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, column
 from sqlmodel import Session, col, select
 
 from broadcaster.storage.database import any_id, id_list, sql
-from broadcaster.storage.tables import ConsentRecord, ContactAddress, Purpose, Wording
+from broadcaster.storage.tables import Brand, ConsentRecord, ContactAddress, Purpose, Wording
 
 _COLUMNS = """
     e.id, e.address_id, e.purpose_id, e.action, e.actor, e.source, e.basis, e.clock, e.occurred_at, e.received_at,
@@ -80,3 +80,8 @@ def contacts_of(session: Session, address_id: int) -> list[int]:
         ContactAddress.address_id == address_id, col(ContactAddress.valid_to).is_(None)
     )
     return sorted(session.exec(query).all())
+
+
+def brands(session: Session) -> list[Brand]:
+    """Return the brands in use, oldest first."""
+    return list(session.exec(select(Brand).where(col(Brand.archived_at).is_(None)).order_by(col(Brand.id))).all())
