@@ -133,7 +133,8 @@ def clock_and_chance(tree: ast.AST) -> set[str]:
     attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names = imported_names(tree)
     read = {name for name in names | attributes if any(within(name, place) for place in CLOCK_AND_CHANCE)}
-    return read | {name for name in attributes if name.split(".")[-1] in {"now", "utcnow", "today"}}
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return read | {name for name in called if name.split(".")[-1] in {"now", "utcnow", "today"}}
 
 
 def import_graph(trees: Mapping[str, ast.AST]) -> dict[str, set[str]]:

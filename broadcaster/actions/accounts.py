@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, Channel, CheckResult
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import AccountHeld, Changed
+from broadcaster.storage import accounts as rows
 from broadcaster.storage import log
 from broadcaster.storage.tables import Account
 
@@ -33,11 +34,12 @@ def create(
 ) -> int:
     """Configure a sender. Raises InvalidInput naming the setting that is missing or wrong."""
     channel = _channel(provider)
+    _check_pace(rate_per_second, concurrency, cost_micros)
     opened, hidden = _sorted_settings(channel, settings)
     if not name.strip():
         raise InvalidInput("give the account a name", field="name")
     with runtime.db.transaction(actor) as session:
-        if session.exec(select(Account.id).where(Account.name == name.strip())).first():
+        if rows.name_taken(session, name.strip()):
             raise Conflict("an account of that name exists", code="name_taken")
         now = runtime.db.now(session)
         row = Account(
@@ -69,18 +71,22 @@ def update(
     base_url: str = "",
     rate_per_second: float | None = None,
     concurrency: int = 64,
+    cost_micros: int | None = None,
     actor: str,
 ) -> None:
     """Change an account; a secret left empty stays as it is."""
+    _check_pace(rate_per_second, concurrency, cost_micros or 0)
     with runtime.db.transaction(actor) as session:
         row = _get(session, account_id)
         channel = _channel(row.provider)
         before = _open(runtime, row)
         given = {key: value for key, value in settings.items() if value}
         kept = {key: value for key, value in before.items() if key not in given}
-        opened, hidden = _sorted_settings(channel, {**kept, **settings, **given})
+        opened, hidden = _sorted_settings(channel, {**settings, **kept, **given})
         row.settings, row.secrets_ct = opened, _seal(runtime, row.id, hidden)
         row.base_url, row.rate_per_second, row.concurrency = _checked_base(base_url), rate_per_second, concurrency
+        if cost_micros is not None:
+            row.cost_micros = cost_micros
         session.add(row)
         now = runtime.db.now(session)
         log.record(session, Changed(what="account", id=row.id, verb="changed", fields=tuple(sorted(settings))), at=now)
@@ -127,9 +133,15 @@ def check(runtime: Runtime, account_id: int) -> CheckResult:
     return _channel(row.provider).check(opened)
 
 
+def stored_secrets(runtime: Runtime, account_id: int) -> frozenset[str]:
+    """Return the names of the secrets an account has, never their values."""
+    with runtime.db.reading() as session:
+        return frozenset(name for name, value in _open(runtime, _get(session, account_id)).items() if value)
+
+
 def by_webhook_key(session: Session, key: str) -> Account:
     """Return the account whose webhook address ends in *key*. Raises NotFound."""
-    row = session.exec(select(Account).where(Account.webhook_key == key)).first()
+    row = rows.by_webhook_key(session, key)
     if row is None:
         raise NotFound("no such webhook")
     return row
@@ -164,6 +176,21 @@ def _sorted_settings(channel: Channel, given: Mapping[str, str]) -> tuple[dict[s
             raise InvalidInput(f"{field.label} is not acceptable: one line, at most 10 000 characters", field=name)
         (hidden if field.secret else opened)[name] = value
     return opened, hidden
+
+
+RATE_MOST = 10_000.0  #: messages per second
+CONCURRENCY_MOST = 2000
+COST_MOST_MICROS = 1_000_000_000
+
+
+def _check_pace(rate: float | None, concurrency: int, cost_micros: int) -> None:
+    """Refuse a rate, a number of calls at a time or a price that makes no sense, naming the field."""
+    if rate is not None and not 0.001 <= rate <= RATE_MOST:
+        raise InvalidInput("a rate is above 0 and at most 10 000 per second", field="rate_per_second", code="rate")
+    if not 1 <= concurrency <= CONCURRENCY_MOST:
+        raise InvalidInput("between 1 and 2 000 calls at a time", field="concurrency", code="concurrency")
+    if not 0 <= cost_micros <= COST_MOST_MICROS:
+        raise InvalidInput("a message costs between 0 and 1 000", field="cost", code="cost")
 
 
 def _many_lines(value: str) -> bool:

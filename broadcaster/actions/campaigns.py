@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions.rendering import Words
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.campaigns import EDITABLE, CampaignState, Plan, require_move
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import CampaignMoved
+from broadcaster.storage import campaigns as rows
 from broadcaster.storage import deliveries, log
-from broadcaster.storage.tables import Account, Audience, Batch, Campaign, Purpose, Run, Template
+from broadcaster.storage.tables import Account, Audience, Campaign, Purpose, Template
 
 #: Where a day begins first, ahead of UTC: a recipient-local campaign is planned that much earlier.
 _EARLIEST_ZONE = timedelta(hours=14)
@@ -157,7 +158,7 @@ def get(session: Session, campaign_id: int) -> Campaign:
 
 def locked(session: Session, campaign_id: int) -> Campaign:
     """Return a campaign under an exclusive lock, so that two people cannot launch it together."""
-    row = session.exec(select(Campaign).where(Campaign.id == campaign_id).with_for_update()).first()
+    row = rows.locked(session, campaign_id)
     if row is None:
         raise NotFound("there is no such campaign")
     return row
@@ -229,14 +230,7 @@ def sweep_cancelled(runtime: Runtime, *, batches: int = 20) -> int:
     """Close what a cancelled campaign had planned, some batches at a time; return how many were closed."""
     with runtime.db.transaction() as session:
         now = runtime.db.now(session)
-        query = (
-            select(Batch.id)
-            .join(Run, col(Run.id) == col(Batch.run_id))
-            .join(Campaign, col(Campaign.id) == col(Run.campaign_id))
-            .where(col(Batch.open), Campaign.state == CampaignState.CANCELLED)
-            .where((col(Batch.lease_until).is_(None)) | (col(Batch.lease_until) < now))
-        )
-        found = list(session.exec(query.limit(batches).with_for_update(of=Batch, skip_locked=True)).all())
+        found = rows.batches_of_cancelled(session, now=now, most=batches)
         for batch_id in found:
             deliveries.cancel_batch(session, batch_id, now=now)
     return len(found)

@@ -6,14 +6,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import Basis
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import Changed
+from broadcaster.storage import catalogue as rows
 from broadcaster.storage import log
 from broadcaster.storage.tables import Brand, Purpose, Wording
+
+#: What there is, for doors that offer a choice.
+purposes, wordings = rows.purposes, rows.wordings
 
 _KEY = re.compile(r"\A[a-z][a-z0-9_]{0,49}\Z")
 WORDING_MOST = 10_000
@@ -54,7 +58,7 @@ def create_purpose(
         raise InvalidInput("name the purpose in words a customer understands", field="label", code="required")
     with runtime.db.transaction(actor) as session:
         _free(session, Purpose, key)
-        above = session.exec(select(Purpose).where(Purpose.key == parent)).first()
+        above = rows.purpose_by_key(session, parent)
         if above is None or above.leaf:
             raise InvalidInput(f"there is no group of purposes {parent!r}", field="parent", code="parent")
         row = Purpose(
@@ -78,8 +82,7 @@ def add_wording(runtime: Runtime, *, purpose_id: int, language: str, text: str, 
     with runtime.db.transaction(actor) as session:
         if session.get(Purpose, purpose_id) is None:
             raise NotFound("there is no such purpose")
-        same = (Wording.purpose_id == purpose_id, Wording.language == language)
-        newest = session.exec(select(func.coalesce(func.max(Wording.version), 0)).where(*same)).one()
+        newest = rows.newest_version(session, purpose_id, language)
         now = runtime.db.now(session)
         row = Wording(
             purpose_id=purpose_id,
@@ -95,23 +98,8 @@ def add_wording(runtime: Runtime, *, purpose_id: int, language: str, text: str, 
         return row.id
 
 
-def purposes(session: Session) -> list[Purpose]:
-    """Return the purposes people can agree to."""
-    query = select(Purpose).where(col(Purpose.leaf), col(Purpose.archived_at).is_(None)).order_by(col(Purpose.key))
-    return list(session.exec(query).all())
-
-
-def wordings(session: Session, purpose_id: int | None = None) -> list[Wording]:
-    """Return wordings, the newest version of each language first."""
-    query = select(Wording)
-    if purpose_id is not None:
-        query = query.where(Wording.purpose_id == purpose_id)
-    order = (col(Wording.purpose_id), col(Wording.language), col(Wording.version).desc())
-    return list(session.exec(query.order_by(*order)).all())
-
-
 def _free(session: Session, table: type[Brand] | type[Purpose], key: str) -> None:
-    if session.exec(select(table.id).where(table.key == key)).first() is not None:
+    if rows.key_taken(session, table, key):
         raise Conflict(f"{key!r} exists already", code="key_taken")
 
 

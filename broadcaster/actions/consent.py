@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import consent
@@ -24,8 +23,7 @@ from broadcaster.core.event_types import Suppressed
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import deliveries, log, people
 from broadcaster.storage.consent import NewConsent
-from broadcaster.storage.database import any_id, id_list
-from broadcaster.storage.tables import Address, Suppression
+from broadcaster.storage.tables import Address
 
 #: How long an opt-out waits for what is on the wire; at least the gate's G (``actions/dispatch.py``), so that even when
 #: the wait runs out no call can *start* after the answer.
@@ -87,9 +85,7 @@ def record_in(runtime: Runtime, session: Session, acts: Sequence[NewConsent]) ->
 
 def _lock(session: Session, address_ids: Iterable[int]) -> dict[int, Address]:
     """Take the addresses exclusively, in id order; senders hold them shared."""
-    query = select(Address).where(col(Address.id).in_(sorted(address_ids))).order_by(col(Address.id))
-    rows = session.exec(query.with_for_update().execution_options(populate_existing=True)).all()
-    return {row.id: row for row in rows}
+    return {row.id: row for row in people.lock_addresses(session, address_ids)}
 
 
 def _not_yet_told(session: Session, acts: Sequence[NewConsent]) -> list[NewConsent]:
@@ -141,8 +137,7 @@ def _lift_suppression(
     ]
     for row in {row.id: row for row in own if row.suppressed}.values():
         marks = [mark.digest for mark in runtime.keys.suppression_marks([row.digest or b""])]
-        for entry in session.exec(select(Suppression).where(col(Suppression.digest).in_(marks))).all():
-            session.delete(entry)
+        people.lift_suppressions(session, marks)
         row.suppressed = False
         session.add(row)
         log.record(session, Suppressed(verb="lifted", count=1, reason="own act"), at=now)
@@ -160,8 +155,7 @@ def _close(session: Session, acts: Sequence[NewConsent], recorded: Recorded, now
             session, [act.address_id], below, reason=_REASON[act.action].value, now=now
         )
     if recorded.closed:
-        bump = text(f"UPDATE address SET stop_epoch = stop_epoch + 1 WHERE id {any_id(session)}")  # noqa: S608
-        session.connection().execute(bump, {"ids": id_list(session, sorted(recorded.closed))})
+        people.bump_stop_epochs(session, sorted(recorded.closed))
 
 
 def wait_out(runtime: Runtime, recorded: Recorded) -> None:

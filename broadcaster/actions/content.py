@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import templates
 from broadcaster.core.audiences import dump_rule, parse_rule
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import Changed
+from broadcaster.storage import content as rows
 from broadcaster.storage import log
 from broadcaster.storage.tables import Audience, AudienceMember, Template, TemplateVariant
 
@@ -19,13 +21,25 @@ T = TypeVar("T", Audience, Template)
 
 
 def save_audience(
-    runtime: Runtime, *, name: str, rule: Mapping[str, Any] | str, audience_id: int | None = None, actor: str
+    runtime: Runtime,
+    *,
+    name: str,
+    rule: Mapping[str, Any] | str,
+    audience_id: int | None = None,
+    seen: datetime | None = None,
+    actor: str,
 ) -> int:
-    """Create or change an audience. Raises InvalidInput for a rule that is empty, too costly or wrong."""
+    """Create or change an audience.
+
+    *seen*: ``updated_at`` of the row the form was made from. Raises Conflict ``changed_meanwhile`` if somebody else has
+    saved since, InvalidInput for a rule that is empty, too costly or wrong.
+    """
     checked = dump_rule(parse_rule(rule))
     with runtime.db.transaction(actor) as session:
         now = runtime.db.now(session)
         row = _named(session, Audience, audience_id, name) or Audience(name=name, created_at=now, updated_at=now)
+        if seen is not None and row.updated_at != seen:
+            raise Conflict("somebody else changed this audience meanwhile", code="changed_meanwhile")
         row.name, row.rule, row.updated_at = name.strip(), checked, now
         session.add(row)
         session.flush()
@@ -56,11 +70,13 @@ def save_template(
     variants: Mapping[tuple[str, str], Mapping[str, Any]],
     default_language: str = "en",
     template_id: int | None = None,
+    seen: int | None = None,
     actor: str,
 ) -> int:
     """Save a template as its next version: (channel, language) -> content.
 
-    Running campaigns keep the version they were launched with. Raises InvalidInput with field, line and column.
+    Running campaigns keep the version they were launched with. *seen*: the version the form was made from. Raises
+    InvalidInput with field, line and column, Conflict ``changed_meanwhile`` if there is a newer one.
     """
     if not variants:
         raise InvalidInput("write the message for at least one channel", field="variants", code="required")
@@ -72,6 +88,8 @@ def save_template(
         known = _named(session, Template, template_id, name)
         row = known or Template(brand_id=brand_id, name=name, version=0, created_at=now)
         row.name, row.brand_id, row.default_language = name.strip(), brand_id, default_language
+        if seen is not None and row.version != seen:
+            raise Conflict("somebody else changed this template meanwhile", code="changed_meanwhile")
         row.version += 1
         session.add(row)
         session.flush()
@@ -105,18 +123,15 @@ def archive(runtime: Runtime, what: str, row_id: int, *, actor: str) -> None:
 
 def variants_of(session: Session, template: Template) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the newest version's contents by (channel, language)."""
-    query = select(TemplateVariant).where(
-        TemplateVariant.template_id == template.id, TemplateVariant.version == template.version
-    )
-    rows = session.exec(query.order_by(col(TemplateVariant.channel), col(TemplateVariant.language))).all()
-    return {(row.channel, row.language): row.content for row in rows}
+    found = rows.variants(session, template.id, template.version)
+    return {(row.channel, row.language): row.content for row in found}
 
 
 def _named(session: Session, table: type[T], row_id: int | None, name: str) -> T | None:
     if not name.strip() or len(name) > 200:
         raise InvalidInput("give it a name of at most 200 characters", field="name", code="required")
-    other = session.exec(select(table).where(table.name == name.strip())).first()
-    if other is not None and other.id != row_id:
+    other = rows.id_by_name(session, table, name.strip())
+    if other is not None and other != row_id:
         raise Conflict("another one has this name", code="name_taken")
     if row_id is None:
         return None

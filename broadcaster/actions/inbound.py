@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions import accounts, consequences, messages
 from broadcaster.actions import consent as consent_actions
@@ -175,7 +175,7 @@ def by_token(runtime: Runtime, session: Session, token: str) -> tuple[Address, i
     except (NotFound, ValueError):
         return None
     low, high = digest_range(link.address)
-    found = session.exec(select(Address).where(col(Address.digest) >= low, col(Address.digest) <= high)).first()
+    found = people.by_digest_between(session, low, high)
     return None if found is None else (found, purpose_id, step_id)
 
 
@@ -203,13 +203,9 @@ def _refusal(told: _Told, action: Action, rule: str) -> NewConsent:
 
 
 def _open_question(told: _Told) -> OptInRequest | None:
-    query = select(OptInRequest).where(
-        OptInRequest.address_id == told.address.id,
-        col(OptInRequest.confirmed_at).is_(None),
-        col(OptInRequest.expires_at) > told.now,
-        col(OptInRequest.created_at) > told.now - OPEN_QUESTION,
+    return conversations.open_question(
+        told.session, told.address.id, now=told.now, asked_after=told.now - OPEN_QUESTION
     )
-    return told.session.exec(query.order_by(col(OptInRequest.id).desc())).first()
 
 
 def _opt_in(told: _Told, kept: Message, question: OptInRequest | None, rule: str) -> Recorded | None:

@@ -6,6 +6,7 @@ row lock, so any number of loops may run; there is no single scheduler to die.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -13,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broadcaster.actions import campaigns, dispatch, inbound, messages, planning, polling, privacy, sequencer
+from broadcaster.actions.imports import pending
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError
+from broadcaster.storage import campaigns as campaign_rows
 from broadcaster.storage import deliveries, workers
 from broadcaster.storage.database import take_lease
 
@@ -46,6 +49,7 @@ JOBS = (
     Job("messages", messages.send_due),
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),
+    Job("imports", pending.run_pending),
     Job("heartbeat", workers.beat, every_seconds=5.0),
 )
 
@@ -118,12 +122,14 @@ class Loop:
     def _plan(self) -> bool:
         """Plan unplanned runs for a short while, so that sending and the log go on in between."""
         with self._runtime.db.reading() as session:
-            runs = planning.unplanned_runs(session)
+            runs = campaign_rows.unplanned_runs(session)
         end = time.monotonic() + _PLAN_SECONDS
-        more = False
-        for run_id in runs:
-            while (more := planning.plan_range(self._runtime, run_id)) and time.monotonic() < end:
-                pass
+        return any([self._guarded("plan", functools.partial(self._plan_run, run_id, end)) for run_id in runs])
+
+    def _plan_run(self, run_id: int, end: float) -> bool:
+        while more := planning.plan_range(self._runtime, run_id):
+            if time.monotonic() >= end:
+                break
         return more
 
     def _drain(self) -> bool:
@@ -139,5 +145,9 @@ class Loop:
                 self._runtime.ring(account_id)
                 self._waiting[account_id] = now
             elif not self._doorbell or now - since > _PATIENCE_SECONDS:
-                handled += dispatch.drain(self._runtime, account_id, seconds=_DRAIN_SECONDS).handled
+                handled += bool(self._guarded("drain", functools.partial(self._drain_one, account_id)))
         return handled > 0
+
+    def _drain_one(self, account_id: int) -> bool:
+        """One account that cannot send must not keep the others from it."""
+        return dispatch.drain(self._runtime, account_id, seconds=_DRAIN_SECONDS).handled > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from broadcaster.actions import accounts
 from broadcaster.actions.organisation import setting
@@ -23,8 +23,6 @@ from broadcaster.storage.tables import (
     Account,
     Address,
     Brand,
-    Contact,
-    ContactAddress,
     Conversation,
     Message,
     OptInRequest,
@@ -86,8 +84,7 @@ def _answered_step(told: Told) -> Step | None:
     """Return the campaign step a message answers: the one it names, else the last one accepted for this address."""
     if told.step_id is not None:
         return told.session.get(Step, told.step_id)
-    query = select(Step).where(Step.address_id == told.address.id, col(Step.state).in_(("accepted", "unknown")))
-    return told.session.exec(query.order_by(col(Step.gate_at).desc()).limit(1)).first()
+    return conversations.last_step_to(told.session, told.address.id)
 
 
 def seal_for(runtime: Runtime, session: Session, address: Address, told: dict[str, Any]) -> bytes | None:
@@ -128,9 +125,7 @@ def queue_answer(told: Told, kept: Message, kind: ReplyKind) -> None:
 
 
 def _language(session: Session, address: Address, told: str) -> str:
-    query = select(Contact.language).join(ContactAddress, col(ContactAddress.contact_id) == col(Contact.id))
-    query = query.where(ContactAddress.address_id == address.id, col(Contact.language).is_not(None))
-    return session.exec(query.limit(1)).first() or told or str(setting(session, "default_language"))
+    return people.language_of(session, address.id) or told or str(setting(session, "default_language"))
 
 
 def queue_test(
@@ -183,7 +178,7 @@ def _send(runtime: Runtime, message_id: int, senders: dict[int, Sender]) -> None
         now = runtime.db.now(session)
         if row.state != State.PLANNED:
             return
-        address = session.exec(select(Address).where(Address.id == row.address_id).with_for_update(read=True)).one()
+        address = people.share_address(session, row.address_id)
         account = session.get_one(Account, row.account_id)
         gone = address.status == "erased" or row.body_ct is None or account.state != "active"
         if gone or (row.expires_at is not None and row.expires_at < now) or not _permitted(session, row):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy.sql import Select
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
@@ -14,8 +13,9 @@ from broadcaster.core.campaigns import CampaignState, Plan
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.event_types import CampaignMoved
 from broadcaster.storage import audiences, consent, log, planning
+from broadcaster.storage import campaigns as rows
 from broadcaster.storage.planning import Lane
-from broadcaster.storage.tables import Account, Audience, Batch, Campaign, Contact, Run, Template
+from broadcaster.storage.tables import Account, Audience, Campaign, Run, Template
 
 #: Contacts a range aims at: one short transaction each (SQLite: about 50 ms).
 RANGE_CONTACTS = 4000
@@ -26,11 +26,7 @@ def start_due(runtime: Runtime) -> list[int]:
     started = []
     with runtime.db.transaction() as session:
         now = runtime.db.now(session)
-        query = select(Campaign).where(
-            Campaign.state == CampaignState.SCHEDULED,
-            (col(Campaign.scheduled_for).is_(None)) | (col(Campaign.scheduled_for) <= now),
-        )
-        for campaign in session.exec(query.with_for_update(skip_locked=True)).all():
+        for campaign in rows.due(session, now):
             started.append(_start(session, campaign, now))
     return started
 
@@ -41,10 +37,9 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
     assert campaign.template_id is not None, "launch has checked"
     plan = Plan.model_validate(campaign.plan)
     exclude = session.get(Audience, campaign.exclude_id) if campaign.exclude_id else None
-    ordinal = session.exec(select(func.count()).select_from(Run).where(Run.campaign_id == campaign.id)).one() + 1
     run = Run(
         campaign_id=campaign.id,
-        ordinal=ordinal,
+        ordinal=rows.run_count(session, campaign.id) + 1,
         purpose_id=campaign.purpose_id,
         template_version=session.get_one(Template, campaign.template_id).version,
         rule=session.get_one(Audience, campaign.audience_id).rule,
@@ -52,7 +47,7 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
         not_before=plan.schedule.start or now,
         not_after=plan.schedule.not_after,
         watermark=0,
-        last_contact_id=session.exec(select(func.coalesce(func.max(Contact.id), 0))).one(),
+        last_contact_id=rows.last_contact_id(session),
         started_at=now,
     )
     session.add(run)
@@ -63,17 +58,10 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
     return run.id
 
 
-def unplanned_runs(session: Session) -> list[int]:
-    """Return the runs whose audience is not planned to its end; a paused campaign waits, a cancelled one goes on."""
-    query = select(Run.id).join(Campaign, col(Campaign.id) == col(Run.campaign_id))
-    query = query.where(col(Run.planned_at).is_(None), col(Campaign.state).in_(("running", "cancelled")))
-    return list(session.exec(query.order_by(col(Run.id))).all())
-
-
 def plan_range(runtime: Runtime, run_id: int, *, width: int = RANGE_CONTACTS) -> bool:
     """Plan the next range of a run; return False when there is nothing left to plan."""
     with runtime.db.transaction() as session:
-        run = session.exec(select(Run).where(Run.id == run_id).with_for_update(skip_locked=True)).first()
+        run = rows.lock_run(session, run_id)
         if run is None or run.planned_at is not None:
             return False
         campaign = session.get_one(Campaign, run.campaign_id)
@@ -99,7 +87,7 @@ def choice_for(
     exclude: dict[str, object] | None,
     purpose_id: int,
     now: datetime,
-) -> Select[tuple[object, ...]]:
+) -> planning.Choice:
     """Return the query that gives every member of an audience a channel or exactly one reason."""
     return planning.choose(
         where(session, rule, now),
@@ -141,10 +129,10 @@ def finish_runs(runtime: Runtime) -> list[int]:
     finished = []
     with runtime.db.transaction() as session:
         now = runtime.db.now(session)
-        open_batch = select(Batch.id).where(Batch.run_id == Run.id, col(Batch.open)).exists()
-        query = select(Run).where(Run.state == "running", col(Run.planned_at).is_not(None), ~open_batch)
-        for run in session.exec(query.with_for_update(skip_locked=True)).all():
+        for run in rows.settled_runs(session):
             campaign = session.get_one(Campaign, run.campaign_id)
+            if campaign.state == CampaignState.PAUSED:
+                continue  # finished with it when it goes on; a resumed campaign without a run would never end
             cancelled = campaign.state == CampaignState.CANCELLED
             run.state, run.finished_at = ("cancelled" if cancelled else "finished"), now
             session.add(run)

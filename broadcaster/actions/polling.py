@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, select
-
 from broadcaster.actions import accounts, inbound
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.core.errors import BroadcasterError
+from broadcaster.storage import accounts as rows
 from broadcaster.storage.tables import Account, AccountPoll
 
 
 def poll_due(runtime: Runtime) -> int:
     """Poll every account that polls; apply what came in, then move its cursor. Return how many events came."""
     with runtime.db.reading() as session:
-        found = session.exec(select(Account).where(col(Account.state).in_(("active", "paused", "held")))).all()
+        found = rows.in_states(session, ("active", "paused", "held"))
         polled = [row.id for row in found if _polls(row)]
     return sum(poll(runtime, account_id) for account_id in polled)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
 from sqlmodel import Session
 
 from broadcaster.actions.rendering import Composer, Person
@@ -21,10 +20,10 @@ from broadcaster.core.errors import InvalidInput, MessageRejected
 from broadcaster.core.keys import seal
 from broadcaster.core.merge_liquid import MissingField
 from broadcaster.core.messages import Outbound
-from broadcaster.storage import consent, people
+from broadcaster.storage import consent, outbox, people
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage.deliveries import LeasedBatch
-from broadcaster.storage.tables import OutboxItem, Run
+from broadcaster.storage.tables import Run
 
 
 @dataclass(slots=True)
@@ -141,7 +140,7 @@ class Preparer:
         """Keep what the sandbox would have sent, so that a newcomer can read it on screen."""
         if not self._sandbox or not items:
             return
-        session.connection().execute(insert(OutboxItem), [self._outbox_row(item, now) for item in items])
+        outbox.add(session, [self._outbox_row(item, now) for item in items])
 
     def _outbox_row(self, item: Item, now: datetime) -> dict[str, Any]:
         row, out = item.row, item.outbound

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import templates
 from broadcaster.core.messages import Outbound
 from broadcaster.core.templates import ParsedTemplate
-from broadcaster.storage.tables import Brand, Campaign, Run, Template, TemplateVariant
+from broadcaster.storage import content
+from broadcaster.storage.tables import Brand, Campaign, Run, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,9 @@ class Words:
     @classmethod
     def load(cls, session: Session, template_id: int, version: int) -> Words:
         template = session.get_one(Template, template_id)
-        query = select(TemplateVariant).where(
-            TemplateVariant.template_id == template_id, TemplateVariant.version == version
-        )
         variants = {
             (row.channel, row.language): Variant(row.id, templates.parse(templates.Content.model_validate(row.content)))
-            for row in session.exec(query).all()
+            for row in content.variants(session, template_id, version)
         }
         return cls(variants, template.default_language)
 

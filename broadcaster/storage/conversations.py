@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from broadcaster.core.deliveries import Outcome, Reason, ReceiptKind, later_receipt
 from broadcaster.core.keys import open_sealed, seal
 from broadcaster.storage.database import sql
-from broadcaster.storage.tables import Conversation, Message, ReceiptEvent, Step
+from broadcaster.storage.tables import Conversation, Message, OptInRequest, ReceiptEvent, Step
 
 MESSAGE_LEASE = timedelta(seconds=60)
 
@@ -177,3 +177,20 @@ def outbox(session: Session, *, before: int | None = None, limit: int = 50) -> S
     )
     values = {"before": before if before is not None else 2**62, "limit": limit}
     return session.connection().execute(statement, values).all()
+
+
+def last_step_to(session: Session, address_id: int) -> Step | None:
+    """Return the last campaign message an address got."""
+    query = select(Step).where(Step.address_id == address_id, col(Step.state).in_(("accepted", "unknown")))
+    return session.exec(query.order_by(col(Step.gate_at).desc()).limit(1)).first()
+
+
+def open_question(session: Session, address_id: int, *, now: datetime, asked_after: datetime) -> OptInRequest | None:
+    """Return the double opt-in that a YES would answer."""
+    query = select(OptInRequest).where(
+        OptInRequest.address_id == address_id,
+        col(OptInRequest.confirmed_at).is_(None),
+        col(OptInRequest.expires_at) > now,
+        col(OptInRequest.created_at) > asked_after,
+    )
+    return session.exec(query.order_by(col(OptInRequest.id).desc())).first()

@@ -17,7 +17,7 @@ from broadcaster.core.finding import address_scope as address_scope
 from broadcaster.core.keys import KEY_BYTES, KeyRing, open_sealed, seal
 from broadcaster.storage import bulk
 from broadcaster.storage.database import allocate, any_id, id_list
-from broadcaster.storage.tables import Address, Suppression
+from broadcaster.storage.tables import Address, Contact, ContactAddress, Suppression
 
 
 def new_keys(session: Session, ring: KeyRing, count: int) -> list[tuple[int, bytes]]:
@@ -147,3 +147,38 @@ def lock_address(session: Session, address_id: int) -> Address:
     """Take an address exclusively (an opt-out, an erasure); senders' share locks are waited for."""
     query = select(Address).where(Address.id == address_id)
     return session.exec(query.with_for_update().execution_options(populate_existing=True)).one()
+
+
+def lock_addresses(session: Session, address_ids: Iterable[int]) -> Sequence[Address]:
+    """Take addresses exclusively, in id order; senders hold them shared."""
+    query = select(Address).where(col(Address.id).in_(sorted(address_ids))).order_by(col(Address.id))
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def share_address(session: Session, address_id: int) -> Address:
+    """Hold an address as a sender does: an opt-out waits for us, or we for it."""
+    return session.exec(select(Address).where(Address.id == address_id).with_for_update(read=True)).one()
+
+
+def bump_stop_epochs(session: Session, address_ids: Sequence[int]) -> None:
+    """Count a refusal on each address."""
+    statement = text(f"UPDATE address SET stop_epoch = stop_epoch + 1 WHERE id {any_id(session)}")
+    session.connection().execute(statement, {"ids": id_list(session, address_ids)})
+
+
+def lift_suppressions(session: Session, digests: Sequence[bytes]) -> None:
+    """Delete the suppression entries with these marks."""
+    for entry in session.exec(select(Suppression).where(col(Suppression.digest).in_(digests))).all():
+        session.delete(entry)
+
+
+def by_digest_between(session: Session, low: bytes, high: bytes) -> Address | None:
+    """Return the address whose digest begins as a link says."""
+    return session.exec(select(Address).where(col(Address.digest) >= low, col(Address.digest) <= high)).first()
+
+
+def language_of(session: Session, address_id: int) -> str | None:
+    """Return the language of a contact who uses an address."""
+    query = select(Contact.language).join(ContactAddress, col(ContactAddress.contact_id) == col(Contact.id))
+    query = query.where(ContactAddress.address_id == address_id, col(Contact.language).is_not(None))
+    return session.exec(query.limit(1)).first()
