@@ -66,7 +66,7 @@ def import_(obj: Context, /, file: str | None, as_json: bool, resume: int | None
 
 
 def _take(runtime: Runtime, obj: Context, file: str, told: dict[str, Any]) -> int:
-    source: IO[bytes] | Path = click.get_binary_stream("stdin") if file == "-" else Path(file)
+    source: IO[bytes] | Path = sys.stdin.buffer if file == "-" else Path(file)
     import_id = jobs.upload(runtime, source, name=Path(file).name, actor=obj.actor)
     try:
         path = jobs.path_of(runtime, import_id)

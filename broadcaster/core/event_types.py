@@ -81,7 +81,7 @@ class ImportProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class ImportTakenBack(Event):
-    """An undo erased what only the import knew; ``digest`` is the SHA-256 over the ids of the closed consent events."""
+    """An undo erased what only the import knew; ``digest`` is over the closed consent events, as in ``Erased``."""
 
     kind: ClassVar[str] = "erasure"
     import_id: int
@@ -106,6 +106,16 @@ class WindowSettled(Event):
     kind: ClassVar[str] = "send"
     count: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownResolved(Event):
+    """A person decided what became of calls whose end nobody knew: leave, resend, delivered or lost."""
+
+    kind: ClassVar[str] = "admin"
+    run_id: int
+    decision: str
+    step_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class RowReader:
         self.width, self.mapping, self.catalogue, self.now = width, mapping, catalogue, now
         self._zone = ZoneInfo(mapping.time_zone)
         self._today = now.date()
-        columns = {target: places[name] for target, name in mapping.columns.items()}
+        columns = {target: places[name] for target, name in sorted(mapping.columns.items())}  # stored, it has no order
         self._country = columns.pop("country", None)
         self._addresses = [
             (target.removeprefix("address:").partition("#")[0], place)

@@ -173,8 +173,9 @@ def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             try:
                 line = file.readline(MAX_LINE)
             except (UnicodeDecodeError, UnicodeError):
-                message = f"Line {number + 1} is not written in {encoding}."
-                raise InvalidInput(message, code="encoding", field="encoding", line=number + 1) from None
+                at = _undecodable(path, encoding)
+                message = f"Line {at} is not written in {encoding}."
+                raise InvalidInput(message, code="encoding", field="encoding", line=at) from None
             if not line:
                 return
             number += 1
@@ -183,6 +184,18 @@ def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             if "\0" in line:
                 raise InvalidInput(f"Line {number} holds a zero byte.", code="nul", field="file", line=number)
             yield number, line
+
+
+def _undecodable(path: Path, encoding: str) -> int:
+    """Return the line with the first byte that cannot be decoded; the text layer reads ahead and cannot say."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    with open_regular(path) as file:
+        while block := file.read(65536):
+            try:
+                line += decoder.decode(block).count("\n")
+            except UnicodeDecodeError as problem:
+                return line + problem.object[: problem.start].decode(encoding, "ignore").count("\n")
+    return line
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -200,8 +213,12 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _fits(lines: Sequence[str], delimiter: str) -> bool:
-    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-    return widths[0] > 1 and sum(width == widths[0] for width in widths) * 10 >= len(widths) * 9
+    widths: list[int] = []
+    try:
+        widths.extend(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+    except csv.Error:
+        pass  # the reader proper names the line
+    return bool(widths) and widths[0] > 1 and sum(width == widths[0] for width in widths) * 10 >= len(widths) * 9
 
 
 def _which_delimiter() -> InvalidInput:

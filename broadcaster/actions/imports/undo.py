@@ -5,7 +5,6 @@ A refusal that the import brought stays. May be called again after a kill: each 
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +20,7 @@ from broadcaster.core.consent import Action, Actor, Source
 from broadcaster.core.contacts import PLAIN_FIELDS, SECRET_FIELDS
 from broadcaster.core.errors import Conflict
 from broadcaster.core.event_types import ImportProgress, ImportTakenBack
-from broadcaster.storage import contacts, log
+from broadcaster.storage import contacts, log, privacy
 from broadcaster.storage import import_undo as steps
 from broadcaster.storage import imports as rows
 from broadcaster.storage.consent import NewConsent
@@ -184,6 +183,6 @@ def _told(
     events: list[int] | None = None,
 ) -> int:
     closed = events or []
-    digest = hashlib.sha256(b"".join(struct.pack(">Q", one) for one in closed)).hexdigest()
+    digest = privacy.digest_of(("consent", one, 0) for one in closed)
     told = ImportTakenBack(import_id, contacts, addresses, len(closed), digest)
     return log.record(session, told, at=runtime.db.now(session))

@@ -1,0 +1,182 @@
+"""Files that people hand us: rows B24 to B38 of the bad inputs."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from broadcaster.actions.imports import files, sheets
+from broadcaster.core.errors import InvalidInput
+from tests.actions.test_imports import workbook
+
+
+def put(tmp_path: Path, body: bytes, name: str = "f.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(body)
+    return path
+
+
+def read(path: Path, **options) -> list[list[str]]:
+    return [record.cells for record in files.records(path, files.inspect(path, **options))]
+
+
+def refusal(path: Path, **options) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        read(path, **options)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "body,code",
+    [
+        (b"", "no_rows"),
+        (b"\n\n", "no_rows"),
+        (b"ann@example.org,Ann\nbob@example.org,Bob\n", "header_missing"),
+        (b"0612345678\n", "header_missing"),
+        (b"a,b;c\n1,2;3\n", "delimiter"),
+        (b"email\na,b\n", "delimiter"),
+        (b"name,x\nJos\xc3\xa9,1\nM\xfcller,2\n", "encoding"),
+        (b"a,b\n1,\x00\n", "nul"),
+        (b"a,b\n1," + b"x" * 200_000 + b"\n", "field_size"),
+        (b"a,b\n" + b"x" * 2_000_000 + b"\n", "field_size"),
+        (b'a,b\n1,"open\n' + b"1,2\n" * 50_000, "quote_open"),
+        (b'a,b\n1,"open\n1,"b"\n', "quote_open"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "file_type"),
+        (b"PK\x03\x04 not a zip at all", "file_type"),
+        (b",".join(b"c%d" % n for n in range(400)) + b"\n", "sheet_size"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, body, code):
+    assert refusal(put(tmp_path, body)).code == code
+
+
+def test_the_line_is_named(tmp_path):
+    """B26, B27: where to look."""
+    broken = b"name,x\n" + b"Jos\xc3\xa9,1\n" * 5 + b"M\xfcller,2\n"
+    assert refusal(put(tmp_path, broken)).line == 7
+    assert refusal(put(tmp_path, b'a,b\n1,2\n1,"open\n' + b"1,2\n" * 50_000)).line == 3
+    assert refusal(put(tmp_path, b"a,b\n1,\xe9\n"), encoding="utf-8").line == 2
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le"])
+def test_what_spreadsheets_write_is_read(tmp_path, delimiter, ends, encoding):
+    rows = [["Prénom", "Ville"], ["Zoé", "Orléans"], ["Ann", f"a{delimiter}b"]]
+    body = ends.join(delimiter.join(f'"{cell}"' for cell in row) for row in rows) + ends
+    assert read(put(tmp_path, body.encode(encoding))) == rows[1:]
+
+
+def test_what_excel_says_of_its_delimiter_is_believed(tmp_path):
+    assert read(put(tmp_path, b"sep=;\r\na;b,c\r\n1;2,3\r\n")) == [["1", "2,3"]]
+
+
+def test_a_header_alone_is_an_empty_table(tmp_path):
+    assert read(put(tmp_path, b"email,name\n")) == []
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
+    path = put(tmp_path, b'a,b\n1,"x\ny"\n\n3,4\n')
+    assert [(one.number, one.line) for one in files.records(path, files.inspect(path))] == [(1, 2), (2, 5)]
+
+
+def test_only_plain_files_are_opened(tmp_path):
+    """B35"""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(put(tmp_path, b"a,b\n"))
+    for name in ("pipe", "link", ".", "missing", "f.csv/x", "a\0b"):
+        assert refusal(tmp_path / name).code == "not_a_file"
+
+
+def test_a_large_file_is_refused_unread(tmp_path):
+    """B31"""
+    path = tmp_path / "large.csv"
+    with path.open("wb") as file:
+        file.truncate(files.MAX_BYTES + 1)
+    assert refusal(path).code == "file_size"
+
+
+def archive(tmp_path: Path, parts: dict[str, str | bytes]) -> Path:
+    path = tmp_path / "book.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, body in parts.items():
+            made.writestr(name, body)
+    return path
+
+
+BOOK = workbook([["email", "name"], ["ann@example.org", "Ann"]])
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def test_a_sheet_is_read(tmp_path):
+    assert read(archive(tmp_path, dict(BOOK))) == [["ann@example.org", "Ann"]]
+
+
+@pytest.mark.parametrize(
+    "parts,code",
+    [
+        ({SHEET: b" " * 150_000_000}, "unpacked_size"),
+        ({SHEET: BOOK[SHEET].replace('r="B2"', 'r="XFD1048576"')}, "sheet_size"),
+        ({SHEET: '<!DOCTYPE x [<!ENTITY a "b">]>' + BOOK[SHEET]}, "xml_entity"),
+        ({SHEET: '<!DOCTYPE x SYSTEM "file:///etc/passwd">' + BOOK[SHEET]}, "xml_entity"),
+        ({SHEET: BOOK[SHEET].encode("utf-16")}, "xml_entity"),
+        ({"xl/vbaProject.bin": b"x"}, "file_type"),
+        ({"../../evil.xml": b"x"}, "file_type"),
+        ({"xl/workbook.xml": None}, "file_type"),
+    ],
+)
+def test_workbooks_are_looked_through_first(tmp_path, parts, code):
+    """B36 to B38."""
+    made = {name: body for name, body in {**BOOK, **parts}.items() if body is not None}
+    assert refusal(archive(tmp_path, made)).code == code
+
+
+def test_an_encrypted_part_is_refused(tmp_path):
+    path = archive(tmp_path, dict(BOOK))
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"PK\x01\x02")
+    raw[at + 8] |= 1
+    path.write_bytes(raw)
+    assert refusal(path).code == "file_type"
+
+
+BOUNDED = """
+import sys
+from pathlib import Path
+from broadcaster.actions.imports import files
+from broadcaster.core.errors import InvalidInput
+path = Path(sys.argv[1])
+try:
+    print(sum(1 for _ in files.records(path, files.inspect(path))))
+except InvalidInput as problem:
+    print(problem.code)
+"""
+
+
+def test_the_largest_workbook_we_take_fits_in_memory(tmp_path):
+    """X45: under 300 MB, whatever the table."""
+    cells = "".join(
+        f'<row r="{y}">'
+        + "".join(f'<c r="{c}{y}" t="inlineStr"><is><t>v{y}</t></is></c>' for c in "ABCDEFGH")
+        + "</row>"
+        for y in range(1, 130_000)
+    )
+    sheet = BOOK[SHEET].partition("<sheetData>")[0] + f"<sheetData>{cells}</sheetData></worksheet>"
+    assert len(sheet) < sheets.MAX_UNPACKED
+    path = archive(tmp_path, {**BOOK, SHEET: sheet})
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (300_000_000, 300_000_000))
+
+    command = [sys.executable, "-c", BOUNDED, str(path)]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=limit, cwd=Path(__file__).parents[2]
+    )
+    assert ended.stdout.strip() == "129998", ended.stderr[-500:]
