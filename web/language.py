@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, cast
 
 import flask_babel  # type: ignore[import-untyped]
@@ -23,7 +24,7 @@ def install(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     flask_babel.Babel(app, locale_selector=_locale, timezone_selector=time_zone)
     app.jinja_env.globals.update(language=language, time_zone=time_zone, language_names=NAMES)
-    app.jinja_env.filters.update(moment=moment, day=day, number=number, percent=percent)
+    app.jinja_env.filters.update(moment=moment, day=day, number=number, percent=percent, money=money)
 
 
 def language() -> str:
@@ -70,6 +71,14 @@ def day(value: Any, form: str = "medium") -> str:
 
 def number(value: float) -> str:
     return str(flask_babel.format_decimal(value))
+
+
+def money(micros: int, currency: str) -> str:
+    """Return an amount given in millionths; small ones keep the digits that matter."""
+    amount = Decimal(micros) / 1_000_000
+    digits = "0.00##" if 0 < amount < 1 else "0.00"
+    pattern = f"¤#,##{digits}" if language() == "en" else f"#,##{digits} ¤"
+    return str(flask_babel.format_currency(amount, currency, format=pattern, currency_digits=False))
 
 
 def percent(value: float) -> str:
