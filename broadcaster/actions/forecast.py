@@ -29,9 +29,9 @@ from broadcaster.storage import planning as stage
 from broadcaster.storage.forecast import Tally
 from broadcaster.storage.tables import Account, Audience, Campaign
 
-#: Contacts a range aims at; wider than the plan's, because no writer waits for it.
-RANGE_CONTACTS = 20_000
-_PLANNABLE = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED})
+#: Contacts a range aims at. A wider one is slower: PostgreSQL then reads all addresses for every range.
+RANGE_CONTACTS = planning.RANGE_CONTACTS
+PLANNABLE = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED})
 
 Progress = Callable[[int, int], None]  #: told the contact id reached and the last one
 
@@ -50,7 +50,7 @@ class Draft:
     @classmethod
     def load(cls, runtime: Runtime, session: Session, campaign: Campaign) -> Draft | None:
         """Read a campaign; None as long as it has no audience or no channels."""
-        if campaign.state not in _PLANNABLE:
+        if campaign.state not in PLANNABLE:
             raise Conflict("this campaign has started; look at its report", code=f"campaign_{campaign.state}")
         if campaign.audience_id is None or not campaign.plan:
             return None
@@ -93,7 +93,7 @@ class _Totals:
         if reason is None:
             assert one.channel is not None, "who gets it has an address"
             fit = self.judge.fit(one.channel, one.language, one.present)
-            reason = fit.reason
+            reason = None if fit.reason is None else fit.reason.value
             self.missing.update({(name, one.channel, fit.used): one.people for name in fit.missing})
             if fit.falls_back:
                 self.fallbacks[one.channel, fit.wanted or "", fit.used] += one.people

@@ -133,7 +133,8 @@ def _taken(session: Session, draft: Draft, address_id: int, others: Sequence[int
 def _reason(draft: Draft, row: Staged) -> str | None:
     if row.reason is not None or row.channel is None:
         return row.reason
-    return draft.judge.fit(row.channel, row.language, row.present).reason
+    reason = draft.judge.fit(row.channel, row.language, row.present).reason
+    return None if reason is None else reason.value
 
 
 def _shown(runtime: Runtime, session: Session, draft: Draft, found: Sequence[Staged]) -> list[Row]:
@@ -141,7 +142,7 @@ def _shown(runtime: Runtime, session: Session, draft: Draft, found: Sequence[Sta
     shown = []
     for row in found:
         fit = None if row.reason or row.channel is None else draft.judge.fit(row.channel, row.language, row.present)
-        reason = row.reason if fit is None else fit.reason
+        reason = _reason(draft, row)
         shown.append(
             Row(
                 contact_id=row.contact_id,

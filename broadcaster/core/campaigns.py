@@ -26,7 +26,7 @@ MOVES: dict[CampaignState, frozenset[CampaignState]] = {
     CampaignState.SCHEDULED: frozenset({CampaignState.RUNNING, CampaignState.DRAFT, CampaignState.CANCELLED}),
     CampaignState.RUNNING: frozenset({CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.CANCELLED}),
     CampaignState.PAUSED: frozenset({CampaignState.RUNNING, CampaignState.CANCELLED}),
-    CampaignState.FINISHED: frozenset(),
+    CampaignState.FINISHED: frozenset({CampaignState.RUNNING}),  # only to send again what ended unknown
     CampaignState.CANCELLED: frozenset(),
 }
 EDITABLE = frozenset({CampaignState.DRAFT})
