@@ -70,6 +70,8 @@ def page_server(runtime: Runtime, settings: Settings) -> Any:
     """Return the web server, listening; ``run`` serves and ``close`` ends it."""
     from waitress.server import create_server
 
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every short wait
+
     from web.app import create_app
 
     host, _, port = settings.listen.rpartition(":")
