@@ -62,9 +62,23 @@ def block(runtime: Runtime, session: Session, step_id: int, address_id: int, cod
 
 
 def mark_invalid(runtime: Runtime, session: Session, address_id: int, code: str) -> None:
-    """Note that nobody is at an address, so that nothing more is tried there."""
+    """Note that nobody is at an address: nothing more is tried there, and no consent stands for whoever comes next."""
     row = session.get_one(Address, address_id)
-    if row.status == "ok":
-        row.status, row.status_reason = "invalid", code[:60]
-        session.add(row)
-        log.record(session, Changed(what="address", id=address_id, verb="invalid"), at=runtime.db.now(session))
+    if row.status != "ok":
+        return
+    now = runtime.db.now(session)
+    row.status, row.status_reason = "invalid", code[:60]
+    session.add(row)
+    log.record(session, Changed(what="address", id=address_id, verb="invalid"), at=now)
+    gone = NewConsent(
+        key=hashlib.sha256(f"address:{address_id}:gone:{row.stop_epoch}".encode()).digest(),
+        address_id=address_id,
+        purpose_id=consent.purpose_id(session, "all"),
+        action=Action.EXPIRED,
+        actor=Actor.PROVIDER,
+        source=Source.BOUNCE,
+        occurred_at=now,
+        clock=OUR_CLOCK,
+        evidence={"provider_code": code[:60]},
+    )
+    consent_actions.record_in(runtime, session, [gone])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -15,12 +15,12 @@ from sqlmodel import Session
 from broadcaster.actions import accounts, consequences, messages
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions.consent import Recorded
-from broadcaster.actions.rendering import read_link_scope, step_of
+from broadcaster.actions.rendering import attempt_of, read_link_scope, step_of
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, WebhookAnswer, WebhookRequest
 from broadcaster.core import keywords
-from broadcaster.core.consent import REFUSALS, Action, Actor, Source, Standing, fold
+from broadcaster.core.consent import OUR_CLOCK, REFUSALS, Action, Actor, ConsentEvent, Source, Standing, State, fold
 from broadcaster.core.deliveries import Outcome
 from broadcaster.core.errors import InvalidInput, NotFound
 from broadcaster.core.event_types import AddressSeen
@@ -30,13 +30,16 @@ from broadcaster.core.messages import ChannelEvent, Inbound, InboundKind, Receip
 from broadcaster.core.replies import ReplyKind
 from broadcaster.storage import consent, conversations, log, people
 from broadcaster.storage.consent import NewConsent
+from broadcaster.storage.database import is_race
 from broadcaster.storage.people import NewAddress
-from broadcaster.storage.tables import Address, Message, OptInRequest, Step
+from broadcaster.storage.tables import Address, Conversation, Message, OptInRequest, Step
 
 #: An unclear message pauses marketing; if nobody decides in this time, it counts as a refusal.
 REVIEW = timedelta(hours=72)
 #: YES counts only against a question asked on this address within this time.
 OPEN_QUESTION = timedelta(hours=48)
+_TRIES = 3
+_MAY_REFUSE = frozenset({InboundKind.TEXT, InboundKind.MEDIA, InboundKind.OPT_OUT, InboundKind.COMPLAINT})
 
 
 def receive(runtime: Runtime, webhook_key: str, request: WebhookRequest) -> WebhookAnswer:
@@ -66,12 +69,25 @@ def apply(runtime: Runtime, config: AccountConfig, events: Sequence[ChannelEvent
 
 
 def _apply_one(runtime: Runtime, config: AccountConfig, event: ChannelEvent) -> Recorded | None:
+    """Apply one event; if its person or conversation was made by somebody else meanwhile, once more with them."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _try_one(runtime, config, event)
+        except Exception as problem:
+            if not is_race(problem):
+                raise
+    return _try_one(runtime, config, event)
+
+
+def _try_one(runtime: Runtime, config: AccountConfig, event: ChannelEvent) -> Recorded | None:
     with runtime.db.transaction(f"provider:{config.id}") as session:
         now = runtime.db.now(session)
         if isinstance(event, Receipt):
             _receipt(runtime, session, config, event, now)
             return None
         address, step_id = _who(runtime, session, config, event, now)
+        if address is not None:
+            address = people.lock_address(session, address.id)  # one word at a time from each person
         stored = conversations.store_once(
             session,
             account_id=config.id,
@@ -80,10 +96,22 @@ def _apply_one(runtime: Runtime, config: AccountConfig, event: ChannelEvent) -> 
             address_id=None if address is None else address.id,
             now=now,
         )
-        if stored is None or address is None:
+        if address is None:
             return None
+        if stored is None:
+            return _answered_again(session, address, event)
         told = _Told(runtime, session, config, event, address, step_id, now)
         return _HANDLERS[event.kind](told)
+
+
+def _answered_again(session: Session, address: Address, event: Inbound) -> Recorded | None:
+    """An event that was here before: if it may have been a refusal, its answer too waits for what is on the wire."""
+    if event.kind not in _MAY_REFUSE:
+        return None
+    marketing = consent.purpose_id(session, "marketing")
+    recorded = Recorded(repeated=1)
+    recorded.closed[address.id].update(one for one, path in consent.paths(session).items() if marketing in path)
+    return recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +136,7 @@ class _Told:
             action=action,
             actor=actor,
             source=source,
-            occurred_at=self.event.occurred_at,
+            occurred_at=self._when(action),
             clock=f"account:{self.config.id}",
             evidence={
                 "words": self.event.text[:2000],
@@ -119,6 +147,11 @@ class _Told:
             },
             step_id=self.step_id,
         )
+
+    def _when(self, action: Action) -> datetime:
+        """A refusal dated by the person's own machine counts from its receipt: a slow clock must not undo it."""
+        trusted = registry.capabilities_of(self.config.channel).trusted_clock
+        return self.now if not trusted and action in consent_actions.CLOSING else self.event.occurred_at
 
     def record(self, *acts: NewConsent) -> Recorded:
         return consent_actions.record_in(self.runtime, self.session, acts)
@@ -155,7 +188,7 @@ def _step_about(session: Session, config: AccountConfig, about: str) -> Step | N
 
 def ensure_address(runtime: Runtime, session: Session, config: AccountConfig, value: str, *, now: datetime) -> Address:
     """Return the address of somebody who wrote to us; an unknown one is made, so that a STOP has where to stand."""
-    facts = next(c.capabilities for c in registry.CHANNELS.values() if c.capabilities.channel == config.channel)
+    facts = registry.capabilities_of(config.channel)
     account_id = None if facts.address_scope == "global" else config.id
     wanted = NewAddress(config.channel, account_id, facts.address_kind, value)
     found = people.find_address(session, runtime.keys, wanted)
@@ -213,28 +246,49 @@ def _opt_in(told: _Told, kept: Message, question: OptInRequest | None, rule: str
     if question is not None:
         question.confirmed_at = told.now
         told.session.add(question)
-        purposes, action = [question.purpose_id], Action.CONFIRMED
+        acts = [told.act(Action.CONFIRMED, question.purpose_id, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule)]
     else:
-        purposes, action = _open_before(told), Action.GRANTED
-    if not purposes:
+        acts = [
+            replace(
+                told.act(Action.GRANTED, state.purpose_id, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule),
+                basis=state.basis,
+                expires_at=state.expires_at,
+            )
+            for state in _open_before(told)
+        ]
+    if not acts:
         return None
-    acts = [told.act(action, one, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule) for one in purposes]
     recorded = told.record(*acts)
     if recorded.event_ids and not recorded.ineffective:
         _answer(told, kept, ReplyKind.STARTED)
     return recorded
 
 
-def _open_before(told: _Told) -> list[int]:
-    """Return the purposes that stood open before the person's last refusal."""
+def _open_before(told: _Told) -> list[State]:
+    """Return what stood open before the person closed it, however often they said so; a consent that ran out stays so.
+
+    An unclear message that paused everything is closed over in the same way.
+    """
     events = consent.events_of(told.session, [told.address.id]).get(told.address.id, [])
-    refusals = [event for event in events if event.action in REFUSALS]
-    if not refusals:
-        return []
-    last = max(refusals, key=lambda event: (event.occurred_at, event.id))
-    before = [event for event in events if event is not last and event.occurred_at <= last.occurred_at]
-    states = fold(before, paths=consent.paths(told.session))
-    return sorted(purpose for purpose, state in states.items() if state.standing is Standing.GRANTED)
+    paths = consent.paths(told.session)
+    said = sorted((event for event in events if _closes(event)), key=lambda e: (e.occurred_at, e.id), reverse=True)
+    for stop in said:
+        before = [event for event in events if event.occurred_at <= stop.occurred_at and not _after(event, stop)]
+        states = fold(before, paths=paths).values()
+        found = [state for state in states if state.standing is Standing.GRANTED]
+        if found:
+            return [state for state in found if state.expires_at is None or state.expires_at > told.now]
+    return []
+
+
+def _closes(event: ConsentEvent) -> bool:
+    unclear = event.action is Action.RESTRICTED and event.source is Source.KEYWORD
+    return event.action in REFUSALS or unclear
+
+
+def _after(event: ConsentEvent, stop: ConsentEvent) -> bool:
+    """Say whether *event* belongs to the same closing as *stop* or comes after it."""
+    return _closes(event) and (event.occurred_at, event.id) >= (stop.occurred_at, stop.id)
 
 
 def _answer(told: _Told, kept: Message, kind: ReplyKind) -> None:
@@ -296,6 +350,7 @@ _HANDLERS = {
 
 def _receipt(runtime: Runtime, session: Session, config: AccountConfig, event: Receipt, now: datetime) -> None:
     """Keep a receipt, match what is known; one that says blocked is a refusal, one that says dead marks the address."""
+    attempt = attempt_of(event.reference)
     values = {
         "account": config.id,
         "key": event.event_key,
@@ -305,6 +360,8 @@ def _receipt(runtime: Runtime, session: Session, config: AccountConfig, event: R
         "code": event.provider_code,
         "occurred": event.occurred_at,
         "now": now,
+        "step": None if attempt is None else attempt[0],
+        "attempt": None if attempt is None else attempt[1],
     }
     conversations.store_receipt(session, values)
     settle_receipts(runtime, session)
@@ -329,3 +386,32 @@ def match_parked(runtime: Runtime) -> None:
             return
     with runtime.db.transaction("provider") as session:
         settle_receipts(runtime, session)
+
+
+def close_overdue_reviews(runtime: Runtime) -> int:
+    """Doubt means no: an unclear message that nobody judged in time counts as a refusal. Return how many."""
+    with runtime.db.transaction() as session:
+        now = runtime.db.now(session)
+        overdue = conversations.overdue_reviews(session, now=now)
+        acts = []
+        for thread in overdue:
+            thread.needs_review = False
+            session.add(thread)
+            acts.append(_not_judged(session, thread, now))
+        recorded = consent_actions.record_in(runtime, session, acts) if acts else Recorded()
+    consent_actions.wait_out(runtime, recorded)
+    return len(acts)
+
+
+def _not_judged(session: Session, thread: Conversation, now: datetime) -> NewConsent:
+    return NewConsent(
+        key=hashlib.sha256(f"review:{thread.id}:{thread.review_by}".encode()).digest(),
+        address_id=thread.address_id,
+        purpose_id=consent.purpose_id(session, "marketing"),
+        action=Action.WITHDRAWN,
+        actor=Actor.SYSTEM,
+        source=Source.SYSTEM,
+        occurred_at=now,
+        clock=OUR_CLOCK,
+        evidence={"reason": "nobody judged an unclear message in time"},
+    )

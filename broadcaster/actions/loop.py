@@ -46,6 +46,7 @@ JOBS = (
     Job("finish", planning.finish_runs),
     Job("sequence", sequencer.sequence),
     Job("receipts", inbound.match_parked),
+    Job("reviews", inbound.close_overdue_reviews, every_seconds=60.0),
     Job("messages", messages.send_due),
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),

@@ -83,6 +83,12 @@ _ABANDONED = sql(
 )
 
 
+def lock_message(session: Session, message_id: int) -> Message:
+    """Take a message exclusively, as it stands now: whoever comes second sees that it is gone."""
+    query = select(Message).where(Message.id == message_id).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).one()
+
+
 def settle_abandoned(session: Session, *, now: datetime) -> None:
     """A message whose sender died on the wire is unknown; it is not sent again."""
     session.connection().execute(_ABANDONED, {"now": now})
@@ -94,12 +100,26 @@ def step_by_provider_id(session: Session, account_id: int, provider_id: str) -> 
     return session.exec(query).first()
 
 
+def _known_by(receipt: type[ReceiptEvent]) -> tuple[Any, Any]:
+    """Return the conditions for the step or message a receipt means; a step on the wire must settle first."""
+    named = (col(Step.provider_id) == receipt.provider_id) & (col(Step.account_id) == receipt.account_id)
+    referred = col(Step.id) == receipt.step_id
+    step = (named | referred) & (col(Step.state) != "dispatching")
+    message = (col(Message.provider_id) == receipt.provider_id) & (col(Message.account_id) == receipt.account_id)
+    return step, message
+
+
 def match_receipts(session: Session, *, most: int = 500) -> list[tuple[int, ReceiptEvent]]:
-    """Give parked receipts to their steps or messages; return (step id, receipt) of those that say failed."""
-    query = select(ReceiptEvent).where(~col(ReceiptEvent.matched)).order_by(col(ReceiptEvent.id)).limit(most)
+    """Give parked receipts to their steps or messages; return (step id, receipt) of those that say failed.
+
+    Receipts of messages nobody knows stay parked and in nobody's way.
+    """
+    step_rule, message_rule = _known_by(ReceiptEvent)
+    known = select(Step.id).where(step_rule).exists() | select(Message.id).where(message_rule).exists()
+    query = select(ReceiptEvent).where(~col(ReceiptEvent.matched), known).order_by(col(ReceiptEvent.id)).limit(most)
     failed = []
-    for receipt in session.exec(query).all():
-        step = step_by_provider_id(session, receipt.account_id, receipt.provider_id)
+    for receipt in session.exec(query.with_for_update(skip_locked=True)).all():
+        step = _locked_step(session, receipt)
         if step is not None:
             _apply(session, step, receipt)
             if receipt.kind == ReceiptKind.FAILED:
@@ -107,6 +127,14 @@ def match_receipts(session: Session, *, most: int = 500) -> list[tuple[int, Rece
         else:
             _to_message(session, receipt)
     return failed
+
+
+def _locked_step(session: Session, receipt: ReceiptEvent) -> Step | None:
+    """Return the step a receipt means, locked: two receipts at once must not overwrite one another."""
+    named = (col(Step.provider_id) == receipt.provider_id) & (col(Step.account_id) == receipt.account_id)
+    rule = named if receipt.step_id is None else named | (col(Step.id) == receipt.step_id)
+    query = select(Step).where(rule).with_for_update().execution_options(populate_existing=True)
+    return session.exec(query).first()
 
 
 def _apply(session: Session, step: Step, receipt: ReceiptEvent) -> None:
@@ -142,6 +170,12 @@ def _to_message(session: Session, receipt: ReceiptEvent) -> None:
         session.add(receipt)
 
 
+def overdue_reviews(session: Session, *, now: datetime, most: int = 100) -> Sequence[Conversation]:
+    """Return the conversations nobody looked at in time, locked."""
+    query = select(Conversation).where(col(Conversation.needs_review), col(Conversation.review_by) < now)
+    return session.exec(query.limit(most).with_for_update(skip_locked=True)).all()
+
+
 def any_parked(session: Session) -> bool:
     """Say whether a receipt waits for its message."""
     return session.exec(select(ReceiptEvent.id).where(~col(ReceiptEvent.matched)).limit(1)).first() is not None
@@ -149,7 +183,9 @@ def any_parked(session: Session) -> bool:
 
 _RECEIPT = sql(
     "INSERT INTO receipt (account_id, event_key, provider_id, kind, outcome, provider_code, occurred_at, received_at, "
-    "matched) VALUES (:account, :key, :provider_id, :kind, :outcome, :code, :occurred, :now, :no) "
+    "step_id, matched) VALUES (:account, :key, :provider_id, :kind, :outcome, :code, :occurred, :now, "
+    # our own reference settles a call whose answer never came; the row's provider id is committed to and stays
+    "(SELECT id FROM step WHERE id = :step AND attempt = :attempt AND account_id = :account), :no) "
     "ON CONFLICT (account_id, event_key) DO NOTHING",
     "occurred",
     "now",

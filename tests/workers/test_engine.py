@@ -19,7 +19,8 @@ from broadcaster.fakes.telegram import TOKEN, FakeTelegram
 from tests import factories, servers
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 150.0
+pytestmark = pytest.mark.timeout(500)
 PEOPLE = 400
 
 
