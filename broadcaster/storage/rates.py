@@ -17,14 +17,17 @@ _ENSURE = sql(
     "ON CONFLICT (account_id) DO NOTHING",
     "now",
 )
+_PAUSED = sql("SELECT 1 FROM rate_bucket WHERE account_id = :account AND refilled_at > :now", "now")
 _WRITE = sql("UPDATE rate_bucket SET tokens = :tokens, refilled_at = :now WHERE account_id = :account", "now")
 
 
 def take(session: Session, account_id: int, want: int, *, rate: float | None, now: datetime) -> int:
-    """Take up to *want* tokens and return how many may start; *rate* is per second, None: as many as wanted."""
-    if rate is None or not want:
+    """Take up to *want* tokens and return how many may start; *rate* is per second, None: all, unless paused."""
+    if not want:
         return want
     connection = session.connection()
+    if rate is None:
+        return 0 if connection.execute(_PAUSED, {"account": account_id, "now": now}).first() else want
     capacity = max(1.0, rate * BURST_SECONDS)
     connection.execute(_ENSURE, {"account": account_id, "tokens": capacity, "now": now})
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
@@ -47,7 +50,9 @@ def _types() -> dict[str, Any]:
 
 _PAUSE = sql(
     "INSERT INTO rate_bucket (account_id, tokens, refilled_at) VALUES (:account, 0, :until) "
-    "ON CONFLICT (account_id) DO UPDATE SET tokens = 0, refilled_at = excluded.refilled_at",
+    "ON CONFLICT (account_id) DO UPDATE SET tokens = 0, refilled_at = "
+    "CASE WHEN excluded.refilled_at > rate_bucket.refilled_at THEN excluded.refilled_at ELSE rate_bucket.refilled_at "
+    "END",
     "until",
 )
 
