@@ -8,6 +8,7 @@ counts through suspension. The rule who may be written to is ``core.consent.refu
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import threading
 import time
@@ -25,9 +26,11 @@ from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, Finished, Sender, boottime
 from broadcaster.core import consent, deliveries, events, proofs
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
+from broadcaster.core.errors import BroadcasterError, InvalidInput, Misconfigured
 from broadcaster.core.event_types import WindowSettled, milliseconds
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage import log, rates
+from broadcaster.storage.database import allocate
 from broadcaster.storage.deliveries import GateFacts, Passed, Settled
 from broadcaster.storage.tables import Account
 
@@ -35,6 +38,14 @@ from broadcaster.storage.tables import Account
 GATE_SECONDS = 0.5
 _EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
+#: Calls that wait for a slot are gated too, as many as will start within this time; the exchange costs each of them less.
+_AHEAD_SECONDS = 0.15
+#: No more than this many calls of a lane are ever open: so many stay unknown when the process dies.
+_WINDOW_MAX = 256
+_SALVAGE_SECONDS = 20.0
+_SALVAGE_PAUSE_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,7 +80,18 @@ def drain(runtime: Runtime, account_id: int, *, seconds: float) -> Drained:
         config = accounts.config(runtime, session, account_id)
         rate, provider = row.rate_per_second, row.provider
     lane = _Lane(runtime, config, provider=provider, rate=rate, sender=_line(config, provider))
-    return lane.work(until=time.monotonic() + seconds)
+    try:
+        return lane.work(until=time.monotonic() + seconds)
+    except Exception:
+        _hang_up(account_id)
+        raise
+
+
+def _hang_up(account_id: int) -> None:
+    """Forget this thread's line, so that no late answer of a slice that failed is taken for one of the next."""
+    known = _open_lines.__dict__.get("lines", {}).pop(account_id, None)
+    if known is not None:
+        known[1].close()
 
 
 def _line(config: AccountConfig, provider: str) -> Sender:
@@ -106,9 +128,38 @@ class _Lane:
         self._extended = time.monotonic()
         self._stopped = False
         self._not_before = 0.0
+        self._capacity = max(sender.slots(), 1)
+        self._pace = 0.0  #: calls that end in a second
         self.drained = Drained()
 
     def work(self, *, until: float) -> Drained:
+        """Send until *until*; what is on the wire then is waited for."""
+        try:
+            return self._work(until)
+        except Exception:
+            self._salvage()
+            raise
+
+    def _salvage(self) -> None:
+        """The database failed us: wait for what is on the wire, and try for a while to write down how it ended."""
+        self._queue.clear()
+        while self._flights:
+            self._collect()
+        end = time.monotonic() + _SALVAGE_SECONDS
+        while self._ended:
+            try:
+                told = [(flight.item, done.result) for flight, done in self._ended]
+                consequences.of_results(self._runtime, told)
+                with self._runtime.db.transaction() as session:
+                    self._settle(session, self._ended, self._runtime.db.now(session))
+                self._ended = []
+                self._return_rest()
+            except BroadcasterError:
+                if time.monotonic() > end:
+                    return  # their lease runs out, and they count as unknown
+                time.sleep(_SALVAGE_PAUSE_SECONDS)
+
+    def _work(self, until: float) -> Drained:
         while True:
             if time.monotonic() < until and not self._stopped:
                 self._refill()
@@ -125,7 +176,7 @@ class _Lane:
 
     def _refill(self) -> None:
         """Lease further batches while the queue is shorter than the window."""
-        while len(self._queue) < max(self._sender.slots(), 1):
+        while len(self._queue) < max(self._room(), 1):
             with self._runtime.db.transaction() as session:
                 now = self._runtime.db.now(session)
                 batch = rows.lease_batch(session, account_id=self._config.id, owner=self._owner, now=now)
@@ -140,26 +191,44 @@ class _Lane:
             self._queue.extend(items)
             self._batches[batch.id] += len(items)
 
+    def _room(self) -> int:
+        """Return how many more calls may pass the gate now: free slots, and what will soon find one."""
+        free = self._sender.slots()
+        if free:
+            self._capacity = free + len(self._flights)
+        ahead = min(int(self._pace * _AHEAD_SECONDS), max(_WINDOW_MAX - self._capacity, 0))
+        return max(self._capacity + ahead - len(self._flights), 0)
+
     def _ready(self, until: float) -> list[Item]:
         """Build the messages that can start now; one that cannot be built is skipped with its reason."""
         if self._stopped or time.monotonic() < self._not_before or time.monotonic() >= until:
             return []
         ready: list[Item] = []
-        room = min(self._sender.slots(), len(self._queue))
+        room = min(self._room(), len(self._queue))
         if room:
             self._sender.warm(room)
         while self._queue and len(ready) < room:
             item = self._queue.popleft()
-            reason = self._preparer.prepare(item)
+            reason = self._prepare(item)
             if reason is None:
                 ready.append(item)
             else:
                 self._skips.append((item, reason))
         return ready
 
+    def _prepare(self, item: Item) -> Reason | None:
+        """Build one message; whatever goes wrong with it must not hold up those behind it."""
+        try:
+            return self._preparer.prepare(item)
+        except Misconfigured:
+            raise  # says nothing against the message
+        except Exception as problem:
+            logger.error("a message cannot be built", extra={"step": item.step_id, "error": type(problem).__name__})
+            return Reason.RENDER_FAILED
+
     def _exchange(self, ready: list[Item]) -> None:
         """Settle what ended and gate what can start, in one transaction; then start it."""
-        ended, self._ended = self._ended, []
+        ended = self._ended
         skips, self._skips = self._skips, []
         consequences.of_results(self._runtime, [(flight.item, done.result) for flight, done in ended])
         with self._runtime.db.transaction() as session:
@@ -173,6 +242,7 @@ class _Lane:
             allowed = self._gate(session, ready, now) if ready else []
             self._keep_leases(session, now)
             self._release_finished(session, [f.item for f, _ in ended] + [item for item, _ in skips])
+        del self._ended[: len(ended)]
         for flight in allowed:
             self._flights[flight.item.step_id] = flight
             self._sender.start(flight.item.step_id, flight.item.prepared, gate_clock + GATE_SECONDS)
@@ -207,8 +277,12 @@ class _Lane:
                 gone.append(item)
                 self._stopped = self._stopped or (fact is not None and fact.account_state != "active")
                 continue
-            reason = self._refusal(fact, now)
-            later = None if reason is not None else item.window_after(now)
+            reason, later = self._refusal(fact, now), None
+            if reason is None:
+                try:
+                    later = item.window_after(now)
+                except InvalidInput:  # the contact was edited meanwhile: nothing says any more what time it is there
+                    reason = Reason.NO_TIME_ZONE
             if reason is not None:
                 refused.append((step_id, reason.value))
                 gone.append(item)
@@ -221,10 +295,11 @@ class _Lane:
         rows.mark_skipped(session, refused, now=now)
         rows.postpone(session, postponed)
         marked = [Passed(f.item.step_id, f.event_id, f.item.variant_id, f.attempt > 1) for f in passed]
-        rows.mark_dispatching(session, marked, now=now)
+        ours = rows.mark_dispatching(session, marked, now=now)
+        gone += [flight.item for flight in passed if flight.item.step_id not in ours]
         self._forget(session, gone)
         self.drained.skipped += len(refused)
-        return passed
+        return [flight for flight in passed if flight.item.step_id in ours]
 
     @staticmethod
     def _refusal(fact: GateFacts, now: datetime) -> Reason | None:
@@ -251,9 +326,11 @@ class _Lane:
                 self._queue.appendleft(flight.item)
         if not settled:
             return
-        digest = hashlib.sha256(b"".join(one.commitment for one in settled)).hexdigest()
-        entry_id = log.record(session, WindowSettled(count=len(settled), digest=digest), at=now)
-        rows.settle(session, settled, entry_id=entry_id, now=now)
+        [entry_id] = allocate(session, "log_entry", 1)
+        news = rows.settle(session, settled, entry_id=entry_id, now=now)
+        if news:  # the leaf covers what was written, and nothing that came too late
+            digest = hashlib.sha256(b"".join(one.commitment for one in settled if one.step_id in news)).hexdigest()
+            log.record(session, WindowSettled(count=len(news), digest=digest), at=now, entry_id=entry_id)
         self._preparer.keep_outbox(session, [flight.item for flight, done in ended if _accepted(done)], now=now)
         self.drained.outcomes.update(one.outcome for one in settled)
         throttled = [one.due_at for one in settled if one.outcome == Outcome.THROTTLED and one.due_at is not None]
@@ -300,13 +377,21 @@ class _Lane:
         )
 
     def _collect(self) -> None:
-        """Wait briefly for calls to end."""
+        """Wait briefly for calls to end, until half of them have: each exchange costs the same, whatever it carries."""
         if not self._flights:
             return
-        for done in self._sender.finished(_WAIT_SECONDS):
-            flight = self._flights.pop(done.ref, None)
-            if flight is not None:
-                self._ended.append((flight, done))
+        begun = time.monotonic()
+        until, enough, taken = begun + _WAIT_SECONDS, (len(self._flights) + 1) // 2, 0
+        left = _WAIT_SECONDS
+        while self._flights and left > 0 and len(self._ended) < enough:
+            for done in self._sender.finished(left):
+                flight = self._flights.pop(done.ref, None)
+                if flight is not None:
+                    self._ended.append((flight, done))
+                    taken += not _not_started(done)
+            left = until - time.monotonic()
+        seconds = time.monotonic() - begun
+        self._pace += (taken / max(seconds, 1e-4) - self._pace) * 0.3
 
     def _lease_is_old(self) -> bool:
         return time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -58,6 +58,8 @@ class Windows:
         if not self.apply:
             return None
         moment = self._next(place, now, None)
+        if moment is None:
+            return now + timedelta(days=1)  # no permitted hour in sight: look again tomorrow
         return None if moment == now else moment
 
     def due(self, place: Place, plan: Schedule, *, now: datetime) -> datetime | Reason:

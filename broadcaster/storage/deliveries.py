@@ -154,7 +154,7 @@ _DISPATCH_PG = sql(
         variant_id = v.variant, settled_at = NULL, outcome = NULL, provider_code = NULL, entry_id = NULL,
         commitment = NULL, salt = NULL
     FROM unnest(CAST(:ids AS bigint[]), CAST(:events AS bigint[]), CAST(:variants AS bigint[])) AS v(id, event, variant)
-    WHERE step.id = v.id AND step.state = 'planned'""",
+    WHERE step.id = v.id AND step.state = 'planned' RETURNING step.id""",
     "now",
 )
 _DISPATCH_SQLITE = sql(
@@ -176,10 +176,13 @@ class Passed:
     repeated: bool
 
 
-def mark_dispatching(session: Session, passed: Sequence[Passed], *, now: datetime) -> None:
-    """Write ahead that these calls may start; earlier attempts move to their history."""
+def mark_dispatching(session: Session, passed: Sequence[Passed], *, now: datetime) -> set[int]:
+    """Write ahead that these calls may start; earlier attempts move to their history.
+
+    Return the steps that are ours now: another worker may have passed the gate with one in the same instant.
+    """
     if not passed:
-        return
+        return set()
     connection = session.connection()
     repeated = [step.step_id for step in passed if step.repeated]
     if repeated:
@@ -190,14 +193,16 @@ def mark_dispatching(session: Session, passed: Sequence[Passed], *, now: datetim
             "events": [step.event_id for step in passed],
             "variants": [step.variant_id for step in passed],
         }
-        connection.execute(_DISPATCH_PG, {**arrays, "now": now})
-    else:
-        rows = [{"id": p.step_id, "event": p.event_id, "variant": p.variant_id, "now": now} for p in passed]
-        connection.execute(_DISPATCH_SQLITE, rows)
+        return set(connection.execute(_DISPATCH_PG, {**arrays, "now": now}).scalars())
+    rows = [{"id": p.step_id, "event": p.event_id, "variant": p.variant_id, "now": now} for p in passed]
+    connection.execute(_DISPATCH_SQLITE, rows)
+    return {p.step_id for p in passed}  # nobody else can have written since the facts were read
 
 
+#: When a step was closed; an earlier try of it is committed to with its own time, which stays.
+_CLOSED_AT = "settled_at = CASE WHEN commitment IS NULL THEN :now ELSE settled_at END"
 _SKIP = sql(
-    "UPDATE step SET state = 'skipped', reason = :reason, settled_at = :now WHERE id = :id AND state = 'planned'", "now"
+    f"UPDATE step SET state = 'skipped', reason = :reason, {_CLOSED_AT} WHERE id = :id AND state = 'planned'", "now"
 )
 
 
@@ -235,7 +240,7 @@ _SETTLE_PG = sql(
         CAST(:due_at AS timestamptz[]), CAST(:outcome AS text[]), CAST(:provider_code AS text[]),
         CAST(:provider_id AS text[]), CAST(:commitment AS bytea[]), CAST(:salt AS bytea[]))
         AS v(step_id, attempt, state, reason, due_at, outcome, provider_code, provider_id, commitment, salt)
-    WHERE {_SETTLE_WHERE.format(v="v.")}""",
+    WHERE {_SETTLE_WHERE.format(v="v.")} RETURNING step.id""",
     "now",
 )
 _SETTLE_SQLITE = sql(
@@ -246,17 +251,17 @@ _SETTLE_SQLITE = sql(
 _SETTLE_FIELDS = tuple(Settled.__dataclass_fields__)
 
 
-def settle(session: Session, settled: Sequence[Settled], *, entry_id: int, now: datetime) -> None:
-    """Write how calls ended, all in one statement."""
+def settle(session: Session, settled: Sequence[Settled], *, entry_id: int, now: datetime) -> set[int]:
+    """Write how calls ended, all in one statement; return the steps for which this was still news."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         arrays = {name: [getattr(one, name) for one in settled] for name in _SETTLE_FIELDS}
-        connection.execute(_SETTLE_PG, {**arrays, "entry": entry_id, "now": now})
-    else:
-        rows = [
-            {**{name: getattr(one, name) for name in _SETTLE_FIELDS}, "entry": entry_id, "now": now} for one in settled
-        ]
-        connection.execute(_SETTLE_SQLITE, rows)
+        return set(connection.execute(_SETTLE_PG, {**arrays, "entry": entry_id, "now": now}).scalars())
+    rows = [{**{name: getattr(one, name) for name in _SETTLE_FIELDS}, "entry": entry_id, "now": now} for one in settled]
+    if connection.execute(_SETTLE_SQLITE, rows).rowcount == len(settled):
+        return {one.step_id for one in settled}
+    ours = text("SELECT id FROM step WHERE entry_id = :entry")
+    return set(connection.execute(ours, {"entry": entry_id}).scalars())
 
 
 _GIVE_BACK = sql(
@@ -296,7 +301,7 @@ def release_batch(session: Session, batch_id: int, *, owner: str) -> None:
 
 
 _CANCEL = sql(
-    "UPDATE step SET state = 'skipped', reason = 'cancelled', settled_at = :now "
+    f"UPDATE step SET state = 'skipped', reason = 'cancelled', {_CLOSED_AT} "
     "WHERE batch_id = :batch AND state IN ('planned', 'held')",
     "now",
 )
@@ -347,8 +352,11 @@ def skip_open(
 ) -> int:
     """Close the planned steps of these addresses and purposes at once; the gate would refuse them anyway."""
     statement = sql(
-        f"UPDATE step SET state = 'skipped', reason = :reason, settled_at = :now WHERE address_id {any_id(session)} "
-        f"AND purpose_id {any_id(session, 'purposes')} AND state IN ('planned', 'held')",
+        f"UPDATE step SET state = 'skipped', reason = :reason, {_CLOSED_AT} WHERE address_id {any_id(session)} "
+        f"AND purpose_id {any_id(session, 'purposes')} AND state IN ('planned', 'held') "
+        # a refusal told late, after the person's own later yes, closes nothing
+        "AND NOT EXISTS (SELECT 1 FROM consent_state c WHERE c.address_id = step.address_id "
+        "AND c.purpose_id = step.purpose_id AND c.standing = 'granted')",
         "now",
     )
     values = {"ids": id_list(session, address_ids), "purposes": id_list(session, purpose_ids)}

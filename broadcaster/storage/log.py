@@ -22,17 +22,25 @@ from broadcaster.storage.tables import Checkpoint, ErasedItem, LogEntry, LogPayl
 
 
 def record(
-    session: Session, event: Event, *, at: datetime, key_id: int | None = None, body: bytes | None = None
+    session: Session,
+    event: Event,
+    *,
+    at: datetime,
+    key_id: int | None = None,
+    body: bytes | None = None,
+    entry_id: int | None = None,
 ) -> int:
     """Write *event* as an unnumbered leaf and return its entry id; the transaction now counts as traced.
 
     *body* replaces the plain canonical bytes in the payload when they are personal: it is their encryption under the
-    person's key *key_id*. The leaf always commits to the plain bytes.
+    person's key *key_id*. The leaf always commits to the plain bytes. *entry_id* is one that ``allocate`` gave.
     """
     actor = str(session.info.get("actor", "system"))
     plain = event.canonical(actor=actor, at=at)
     salt = secrets.token_bytes(events.SALT_BYTES)
     entry = LogEntry(kind=event.kind, commitment=events.commit(salt, plain), created_at=at)
+    if entry_id is not None:
+        entry.id = entry_id
     session.add(entry)
     session.flush()
     session.add(
