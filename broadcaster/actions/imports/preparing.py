@@ -5,6 +5,7 @@ For a file of some size this runs in a helper process of its own, so that readin
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def _received(pipe: Connection) -> Iterator[list[Prepared]]:
 
 def serve() -> None:
     """Be the helper: read a job from standard input, write its chunks to standard output, then None or an error."""
+    gc.disable()  # nothing here refers in circles, and a million rows make it look a thousand times
     pipe = Connection(os.dup(1), readable=False)
     with Connection(os.dup(0), writable=False) as asked:
         job: Job = asked.recv()
