@@ -147,7 +147,8 @@ _CONSENT_NAMES = {
     "answer": "consent optin optedin subscribed consentement accord abonne inscrit",
     "refused": "unsubscribed optout optedout desabonne desinscrit opposition stop",
     "date": "consentdate optindate consentat dateconsentement dateoptin datedoptin dateduconsentement",
-    "wording": "consentwording wording version consentversion wordingversion wordingid textversion versiontexte texteconsentement mention",
+    "wording": "consentwording wording version consentversion wordingversion wordingid textversion versiontexte "
+    "texteconsentement mention",
     "source": "consentsource optinsource sourceconsentement source origine provenance",
     "evidence": "consentevidence evidence proof formurl preuve preuveconsentement urlformulaire",
 }
