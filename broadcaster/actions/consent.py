@@ -67,6 +67,9 @@ def record_in(runtime: Runtime, session: Session, acts: Sequence[NewConsent]) ->
     recorded = Recorded()
     addresses = _lock(session, {act.address_id for act in acts})
     acts = [act for act in acts if addresses[act.address_id].status != "erased"]  # nobody is left to say anything
+    for act in acts:  # whoever repeats a refusal is answered only when the first one may be
+        if act.action in CLOSING:
+            recorded.closed[act.address_id].update(_below(session, act.purpose_id))
     fresh = _not_yet_told(session, acts)
     recorded.repeated = len(acts) - len(fresh)
     if not fresh:
@@ -129,15 +132,17 @@ def _as_event(act: NewConsent, now: datetime, event_id: int) -> ConsentEvent:
 def _lift_suppression(
     runtime: Runtime, session: Session, acts: Sequence[NewConsent], addresses: Mapping[int, Address], now: datetime
 ) -> None:
-    """A person's own new yes ends the suppression of their address; nothing else does."""
-    own = [
-        addresses[act.address_id]
-        for act in acts
-        if act.action in consent.GRANTS and act.actor is consent.Actor.PERSON and not act.ineffective
-    ]
-    for row in {row.id: row for row in own if row.suppressed}.values():
+    """A person's own later yes ends the suppression of their address; nothing else does."""
+    said: dict[int, datetime] = {}
+    for act in acts:
+        own = act.actor is consent.Actor.PERSON and act.source in consent.RECONSENT_SOURCES
+        if own and act.action in consent.GRANTS and not act.ineffective and addresses[act.address_id].suppressed:
+            said[act.address_id] = max(act.occurred_at, said.get(act.address_id, act.occurred_at))
+    for address_id, at in said.items():
+        row = addresses[address_id]
         marks = [mark.digest for mark in runtime.keys.suppression_marks([row.digest or b""])]
-        people.lift_suppressions(session, marks)
+        if not people.lift_suppressions(session, marks, before=at):
+            continue  # that yes is older than the suppression
         row.suppressed = False
         session.add(row)
         log.record(session, Suppressed(verb="lifted", count=1, reason="own act"), at=now)
@@ -145,17 +150,19 @@ def _lift_suppression(
 
 def _close(session: Session, acts: Sequence[NewConsent], recorded: Recorded, now: datetime) -> None:
     """Bump the stop epoch and close the planned steps that the refusals forbid."""
-    paths = ledger.paths(session)
-    for act in acts:
-        if act.action not in CLOSING:
-            continue
-        below = [purpose for purpose, path in paths.items() if act.purpose_id in path]
-        recorded.closed[act.address_id].update(below)
+    closing = [act for act in acts if act.action in CLOSING]
+    for act in closing:
+        below = _below(session, act.purpose_id)
         recorded.skipped_steps += deliveries.skip_open(
             session, [act.address_id], below, reason=_REASON[act.action].value, now=now
         )
-    if recorded.closed:
-        people.bump_stop_epochs(session, sorted(recorded.closed))
+    if closing:
+        people.bump_stop_epochs(session, sorted({act.address_id for act in closing}))
+
+
+def _below(session: Session, purpose_id: int) -> list[int]:
+    """Return a purpose and all those that a refusal of it binds."""
+    return [purpose for purpose, path in ledger.paths(session).items() if purpose_id in path]
 
 
 def wait_out(runtime: Runtime, recorded: Recorded) -> None:

@@ -166,10 +166,14 @@ def bump_stop_epochs(session: Session, address_ids: Sequence[int]) -> None:
     session.connection().execute(statement, {"ids": id_list(session, address_ids)})
 
 
-def lift_suppressions(session: Session, digests: Sequence[bytes]) -> None:
-    """Delete the suppression entries with these marks."""
-    for entry in session.exec(select(Suppression).where(col(Suppression.digest).in_(digests))).all():
+def lift_suppressions(session: Session, digests: Sequence[bytes], *, before: datetime) -> bool:
+    """Delete the suppression entries with these marks, unless one was made at *before* or later: then False."""
+    entries = session.exec(select(Suppression).where(col(Suppression.digest).in_(digests))).all()
+    if any(entry.created_at >= before for entry in entries):
+        return False
+    for entry in entries:
         session.delete(entry)
+    return True
 
 
 def by_digest_between(session: Session, low: bytes, high: bytes) -> Address | None:
