@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -35,6 +36,8 @@ CONFIRM_WITHIN = timedelta(minutes=5)
 _GATE_SECONDS = 0.5
 _ANSWER_SECONDS = 60.0
 _MOST = 50
+
+logger = logging.getLogger(__name__)
 
 
 class Told(Protocol):
@@ -164,7 +167,10 @@ def send_due(runtime: Runtime) -> int:
     senders: dict[int, Sender] = {}
     try:
         for message_id in ids:
-            _send(runtime, message_id, senders)
+            try:
+                _send(runtime, message_id, senders)
+            except Exception as problem:  # one account's trouble must not keep the others' confirmations waiting
+                logger.error("a message failed", extra={"message_id": message_id, "error": type(problem).__name__})
     finally:
         for sender in senders.values():
             sender.close()
@@ -174,7 +180,7 @@ def send_due(runtime: Runtime) -> int:
 def _send(runtime: Runtime, message_id: int, senders: dict[int, Sender]) -> None:
     """Look once more, write ahead, send, settle."""
     with runtime.db.transaction() as session:
-        row = session.get_one(Message, message_id)
+        row = conversations.lock_message(session, message_id)
         now = runtime.db.now(session)
         if row.state != State.PLANNED:
             return

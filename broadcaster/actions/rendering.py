@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,13 +94,19 @@ def reference(step_id: int, attempt: int) -> str:
     return f"s{step_id}.{attempt}"
 
 
+_REFERENCE = re.compile(r"s([0-9]{1,18})\.([0-9]{1,9})(?![0-9])")
+
+
 def step_of(told: str) -> int | None:
     """Return the step id in a reference of ours, None for anything else."""
-    head, _, tail = told.partition(".")
-    digits = head.removeprefix("s")
-    return (
-        int(digits) if head.startswith("s") and digits.isascii() and digits.isdigit() and tail[:1].isdigit() else None
-    )
+    attempt = attempt_of(told)
+    return None if attempt is None else attempt[0]
+
+
+def attempt_of(told: str) -> tuple[int, int] | None:
+    """Return (step id, attempt) of a reference of ours, None for anything else."""
+    found = _REFERENCE.match(told)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 class Composer:

@@ -47,6 +47,7 @@ class Capabilities:
     webhook: bool = False
     needs_html: bool = False  #: e-mail: the message has a subject, an HTML part and headers
     rate_per_second: float = 50.0  #: default of a new account
+    trusted_clock: bool = True  #: False: the time of what comes in was written by the sender's own machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broadcaster.channels.contract import Channel
+from broadcaster.channels.contract import Capabilities, Channel
 from broadcaster.channels.sandbox import Sandbox
 from broadcaster.channels.smtp import Smtp
 from broadcaster.channels.telegram import Telegram
@@ -16,6 +16,11 @@ CHANNELS: dict[str, Channel] = {
     "telegram": Telegram(),
     "twilio": Twilio(),
 }
+
+
+def capabilities_of(channel: str) -> Capabilities:
+    """Return what a channel can do, by the first provider that serves it."""
+    return next(one.capabilities for one in CHANNELS.values() if one.capabilities.channel == channel)
 
 
 def get(name: str) -> Channel:

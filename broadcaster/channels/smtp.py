@@ -72,6 +72,7 @@ class Smtp:
         receipts=False,  # bounces come, but nobody reports a mail as delivered: silence means nothing
         polls=True,
         needs_html=True,
+        trusted_clock=False,  # the Date header
     )
     fields: Sequence[Field] = FIELDS
 

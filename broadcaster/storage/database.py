@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 from sqlmodel.sql.sqltypes import UTCDateTime
 
@@ -199,6 +199,15 @@ def _plain_words(problem: DBAPIError) -> str:
     if isinstance(problem.orig, sqlite3.Error):
         return f"the database does not answer now: {problem.orig}"
     return "the database does not answer now"
+
+
+def is_race(problem: BaseException) -> bool:
+    """Say whether a statement failed only because somebody else wrote the same unique row first: try again."""
+    if not isinstance(problem, IntegrityError):
+        return False
+    if isinstance(problem.orig, sqlite3.Error):
+        return "UNIQUE constraint" in str(problem.orig)
+    return getattr(problem.orig, "sqlstate", "") == "23505"
 
 
 def _sqlite_engine(url: str) -> Engine:
