@@ -15,23 +15,35 @@ from web import (
     access,
     activity,
     auth,
+    contact_changes,
     context,
     errors,
     events,
     gate,
     home,
+    imports,
     language,
     navigation,
     paging,
     profile,
     security,
     staff,
+    vocabulary,
     welcome,
     words,
 )
 from web.throttle import Throttle
 
-BLUEPRINTS = (auth.pages, welcome.pages, home.pages, staff.pages, profile.pages, activity.pages)
+BLUEPRINTS = (
+    auth.pages,
+    welcome.pages,
+    home.pages,
+    staff.pages,
+    profile.pages,
+    activity.pages,
+    contact_changes.pages,
+    imports.pages,
+)
 STATIC_SECONDS = 365 * 86400
 
 
@@ -51,6 +63,7 @@ def create_app(runtime: Runtime, *, trusted_proxies: int = 0) -> Flask:
     _cookies(app, runtime)
     gate.install(app)
     language.install(app)
+    vocabulary.install(app)
     errors.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
