@@ -93,11 +93,17 @@ def update(runtime: Runtime, campaign_id: int, *, revision: int, actor: str, **c
         log.record(session, event, at=runtime.db.now(session))
 
 
-def launch(runtime: Runtime, campaign_id: int, *, actor: str) -> None:
-    """Schedule a campaign for its time (now, if it has none). Raises InvalidInput or Conflict with what is missing."""
+def launch(runtime: Runtime, campaign_id: int, *, revision: int | None = None, actor: str) -> None:
+    """Schedule a campaign for its time (now, if it has none).
+
+    *revision*: the one that was looked at; another raises Conflict ``changed_meanwhile``. Raises InvalidInput or
+    Conflict with what is missing.
+    """
     with runtime.db.transaction(actor) as session:
         row = locked(session, campaign_id)
         require_move(row.state, CampaignState.SCHEDULED)
+        if revision not in (None, row.revision):
+            raise Conflict("somebody else changed this campaign meanwhile", code="changed_meanwhile")
         now = runtime.db.now(session)
         plan = check_ready(session, row, now=now)
         _move(session, row, CampaignState.SCHEDULED, now)

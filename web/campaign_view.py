@@ -1,0 +1,53 @@
+"""A campaign that has been launched: its progress, and the account of what became of everybody."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+from broadcaster.actions.reports import Progress, Report, progress, report
+from broadcaster.core.campaigns import CampaignState
+from broadcaster.core.errors import NotFound
+from broadcaster.storage import listings
+from broadcaster.storage.tables import Audience, Campaign, Purpose, Template
+from web import campaign_words as say
+from web import vocabulary
+from web.context import runtime
+
+MOVING = frozenset({CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED})
+
+
+def shown(row: Campaign) -> str:
+    """Return the page of a campaign that is no draft."""
+    return render_template(
+        "campaigns/show.html",
+        row=row,
+        now=progress(runtime(), row.id),
+        told=_report(row.id),
+        facts=_facts(row),
+        moving=row.state in MOVING,
+        say=say,
+    )
+
+
+def live(row: Campaign) -> tuple[str, dict[str, str]]:
+    """Return the part of the page that changes; the end of a campaign loads the whole page again."""
+    found: Progress = progress(runtime(), row.id)
+    headers = {} if row.state in MOVING else {"HX-Refresh": "true"}
+    return render_template("campaigns/live.html", row=row, now=found, say=say), headers
+
+
+def _report(campaign_id: int) -> Report | None:
+    try:
+        return report(runtime(), campaign_id)
+    except NotFound:
+        return None
+
+
+def _facts(row: Campaign) -> dict[str, str]:
+    """Return what was chosen, by name."""
+    with runtime().db.reading() as session:
+        purpose = vocabulary.purpose(listings.find(session, Purpose, row.purpose_id))
+        audience = listings.find(session, Audience, row.audience_id).name if row.audience_id else ""
+        template = listings.find(session, Template, row.template_id).name if row.template_id else ""
+        exclude = listings.find(session, Audience, row.exclude_id).name if row.exclude_id else ""
+    return {"purpose": purpose, "audience": audience, "exclude": exclude, "template": template}
