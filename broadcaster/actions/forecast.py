@@ -210,8 +210,8 @@ def launch_problems(session: Session, campaign: Campaign, *, now: datetime) -> l
     return found + ([] if plan is None else content_problems(session, campaign, plan))
 
 
-def launch(runtime: Runtime, campaign_id: int, *, actor: str) -> None:
-    """Launch a campaign, unless its words are wrong or nobody would get it.
+def launch(runtime: Runtime, campaign_id: int, *, revision: int | None = None, actor: str) -> None:
+    """Launch a campaign, unless its words are wrong or nobody would get it. *revision*: the one that was looked at.
 
     Raises InvalidInput with the first blocking problem's code and field, Conflict ``nobody_to_send``, and whatever
     ``campaigns.launch`` raises.
@@ -225,7 +225,7 @@ def launch(runtime: Runtime, campaign_id: int, *, actor: str) -> None:
                     raise InvalidInput(problem.message, code=problem.code, field=problem.field)
             if not _anybody(runtime, session, campaign):
                 raise Conflict("nobody would get this message; a dry run says why", code="nobody_to_send")
-    campaigns.launch(runtime, campaign_id, actor=actor)
+    campaigns.launch(runtime, campaign_id, revision=revision, actor=actor)
 
 
 def _anybody(runtime: Runtime, session: Session, campaign: Campaign) -> bool:
