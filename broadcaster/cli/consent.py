@@ -147,37 +147,44 @@ def record(
     as_json: bool,
 ) -> None:
     """Record what a person said: a yes with its proof, a no at once, a hold with its reason."""
+    _check_usage(action, purpose, wording, date, source)
     runtime = obj.runtime()
     if action in ("restrict", "release"):
         address_id = whereabouts.ensure(runtime, channel, address, by_person=True, actor=obj.actor)
         verb = optin.restrict if action == "restrict" else optin.release
         _tell(verb(runtime, address_id=address_id, reason=proof, actor=obj.actor), as_json=as_json)
         return
-    if source is None:
-        raise click.UsageError("say --source: how the person told us")
+    yes = action in ("grant", "ask")
     with runtime.db.reading() as session:
+        now = runtime.db.now(session)
         purpose_id = None if purpose is None else ledger.purpose_id(session, purpose)
-        at = runtime.db.now(session) if date is None else moment_of(date, "date")
-        told = Proof(Source(source), at, proof)
-        optin.check_proof(told, now=runtime.db.now(session), needs_text=action in ("grant", "ask"))
-    if action in ("grant", "ask"):
-        if purpose_id is None or wording is None:
-            raise click.UsageError("a consent needs --purpose and --wording")
-        if date is None and action == "grant":
-            raise click.UsageError("a consent needs --date")
-        with runtime.db.reading() as session:
-            optin.agreed(session, purpose_id, wording)
-        address_id = whereabouts.ensure(runtime, channel, address, by_person=False, actor=obj.actor)
-        _yes(obj, action, address_id, purpose_id, wording, told, as_json=as_json)
+        told = Proof(Source(source or ""), now if date is None else moment_of(date, "date"), proof)
+        optin.check_proof(told, now=now, needs_text=yes)
+        if yes:
+            optin.agreed(session, purpose_id or 0, wording or 0)
+    address_id = whereabouts.ensure(runtime, channel, address, by_person=not yes, actor=obj.actor)
+    if yes:
+        _yes(obj, action, address_id, purpose_id or 0, wording or 0, told, as_json=as_json)
         return
-    if action == "withdraw" and purpose_id is None:
-        raise click.UsageError("say which --purpose is withdrawn; `--action object` stops all marketing")
-    address_id = whereabouts.ensure(runtime, channel, address, by_person=True, actor=obj.actor)
     what = purpose_id if action == "withdraw" else None
     refused = optin.refuse(
         runtime, address_id=address_id, purpose_id=what, everywhere=everywhere, proof=told, actor=obj.actor
     )
     _tell(refused, as_json=as_json)
+
+
+def _check_usage(action: str, purpose: str | None, wording: int | None, date: str | None, source: str | None) -> None:
+    """Raise UsageError for what an action cannot do without, before anything is opened."""
+    if action in ("restrict", "release"):
+        return
+    if source is None:
+        raise click.UsageError("say --source: how the person told us")
+    if action in ("grant", "ask") and (purpose is None or wording is None):
+        raise click.UsageError("a consent needs --purpose and --wording")
+    if action == "grant" and date is None:
+        raise click.UsageError("a consent needs --date")
+    if action == "withdraw" and purpose is None:
+        raise click.UsageError("say which --purpose is withdrawn; `--action object` stops all marketing")
 
 
 def _yes(

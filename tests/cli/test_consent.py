@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -46,7 +46,7 @@ class Shell:
     def problem(self, group: Any, *words: str) -> BroadcasterError:
         raised = self.run(group, *words).exception
         assert isinstance(raised, BroadcasterError), raised
-        return cast(BroadcasterError, raised)
+        return raised
 
 
 @pytest.fixture
