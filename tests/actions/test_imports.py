@@ -384,7 +384,7 @@ def test_two_runners_do_not_double(runtime):
     rows = [f"p{n}@example.org,,Name{n},,FR,fr,{PROVED}" for n in range(30)]
     import_id = jobs.upload(runtime, io.BytesIO(table(*rows)), name="x", actor=ACTOR)
     jobs.start(runtime, import_id, files.inspect(jobs.path_of(runtime, import_id)), mapping(), actor=ACTOR)
-    busy = []
+    busy: list[jobs.Progress] = []
 
     def meddle(progress):
         if not busy:

@@ -175,7 +175,7 @@ def test_no_row_makes_the_reader_fail_or_grants_without_proof(cells):
     """Whatever stands in a file: a row, or a reason; a yes only with all five parts."""
     header = ["email", "phone", "consent", "date", "wording", "source", "proof"]
     names = {"answer": "consent", "date": "date", "wording": "wording", "source": "source", "evidence": "proof"}
-    rule = ConsentRule(purpose="news", **{part: Cell(column=name) for part, name in names.items()})
+    rule = ConsentRule.model_validate({"purpose": "news", **{part: {"column": name} for part, name in names.items()}})
     mapping = Mapping(columns={"address:email": "email", "address:sms": "phone"}, consents=(rule,))
     row = reader(header, mapping).read(1, 2, cells)
     assert row.refused is None or not row.consents
