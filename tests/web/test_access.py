@@ -19,7 +19,13 @@ PUBLIC = {
     "auth.form",
     "auth.invited",
     "auth.join",
+    "public.confirm",
+    "public.confirm_page",
+    "public.stop",
+    "public.stop_page",
     "static",
+    "webhooks.ask",
+    "webhooks.receive",
     "welcome.ask",
     "welcome.create",
 }
