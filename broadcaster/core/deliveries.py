@@ -38,7 +38,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.DISPATCHING: frozenset({State.ACCEPTED, State.FAILED, State.UNKNOWN, State.PLANNED}),
     State.UNKNOWN: frozenset({State.ACCEPTED, State.FAILED, State.PLANNED}),
     State.ACCEPTED: frozenset({State.FAILED}),
-    State.FAILED: frozenset(),
+    State.FAILED: frozenset({State.ACCEPTED}),  # a receipt proves what another denied
     State.SKIPPED: frozenset(),
 }
 

@@ -143,11 +143,16 @@ def _apply(session: Session, step: Step, receipt: ReceiptEvent) -> None:
     step.receipt_at = receipt.occurred_at
     if step.receipt == ReceiptKind.FAILED and step.state in ("accepted", "unknown"):
         step.state, step.reason = "failed", _receipt_reason(receipt).value
-    elif step.state == "unknown":
-        step.state = "accepted"
+    elif step.state == "unknown" or _failed_by_receipt(step):
+        step.state, step.reason = "accepted", None
     receipt.matched, receipt.step_id = True, step.id
     session.add(step)
     session.add(receipt)
+
+
+def _failed_by_receipt(step: Step) -> bool:
+    """Say whether only an earlier receipt called this step failed, and the one that stands now does not."""
+    return step.state == "failed" and step.outcome in ("accepted", "unknown") and step.receipt != ReceiptKind.FAILED
 
 
 def _receipt_reason(receipt: ReceiptEvent) -> Reason:

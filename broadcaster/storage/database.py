@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -139,6 +140,8 @@ class Database:
                     connection.info["reading"] = False
         except OperationalError as problem:
             raise Unavailable(_plain_words(problem)) from problem
+        except psycopg.OperationalError as problem:  # in the middle of a COPY
+            raise Unavailable("the database does not answer now") from problem
 
     def now(self, session: Session) -> datetime:
         """Return the time by the database's clock, aware, UTC."""
@@ -203,11 +206,10 @@ def _plain_words(problem: DBAPIError) -> str:
 
 def is_race(problem: BaseException) -> bool:
     """Say whether a statement failed only because somebody else wrote the same unique row first: try again."""
-    if not isinstance(problem, IntegrityError):
-        return False
-    if isinstance(problem.orig, sqlite3.Error):
-        return "UNIQUE constraint" in str(problem.orig)
-    return getattr(problem.orig, "sqlstate", "") == "23505"
+    cause = problem.orig if isinstance(problem, IntegrityError) else problem  # COPY raises the driver's own
+    if isinstance(cause, sqlite3.Error):
+        return "UNIQUE constraint" in str(cause)
+    return isinstance(cause, psycopg.errors.UniqueViolation)
 
 
 def _sqlite_engine(url: str) -> Engine:
@@ -236,6 +238,11 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
+#: Short statements that look rows up by id, on disks that seek for nothing: compiling them or reading whole tables never
+#: pays.
+_POSTGRES_OPTIONS = "-c timezone=UTC -c lock_timeout=10s -c random_page_cost=1.1 -c jit=off"
+
+
 def _postgres_engine(url: str, pool_size: int) -> Engine:
     return create_engine(
         url,
@@ -243,7 +250,7 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
         max_overflow=10,
         pool_pre_ping=False,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=10s"},
+        connect_args={"connect_timeout": 5, "options": _POSTGRES_OPTIONS},
     )
 
 

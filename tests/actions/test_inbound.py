@@ -1,0 +1,393 @@
+"""What people and providers tell us: stored once, obeyed before we answer, answered once and in time."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from broadcaster.actions import accounts, inbound, messages
+from broadcaster.actions import consent as consent_actions
+from broadcaster.actions.runtime import Runtime
+from broadcaster.channels.contract import AccountConfig
+from broadcaster.core.consent import Action, Basis, Source
+from broadcaster.core.deliveries import Outcome, ReceiptKind
+from broadcaster.core.messages import Inbound, InboundKind, Receipt
+from broadcaster.fakes.server import Behaviour
+from broadcaster.fakes.twilio import FakeTwilio
+from tests import factories
+from tests.actions.scene import Scene, scene
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
+_keys = itertools.count(1)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeTwilio]:
+    with FakeTwilio() as server:
+        yield server
+
+
+@pytest.fixture
+def s(runtime: Runtime, fake: FakeTwilio) -> Scene:
+    """Two people who agreed an hour ago."""
+    made = scene(runtime, fake, 2, consenting=False)
+    acts = [made.act(Action.GRANTED, address, at=NOW - timedelta(hours=1)) for _, address in made.people]
+    consent_actions.record(runtime, acts, actor="person")
+    return made
+
+
+def config(s: Scene) -> AccountConfig:
+    with s.runtime.db.reading() as session:
+        return accounts.config(s.runtime, session, s.account)
+
+
+def number(n: int) -> str:
+    return factories.address_value("sms", n)
+
+
+def said(text: str, *, who: int = 1, at: datetime = NOW, key: str = "", **more: Any) -> Inbound:
+    kind = more.pop("kind", InboundKind.TEXT)
+    return Inbound(key or f"e{next(_keys)}", kind, number(who), at, text=text, **more)
+
+
+def tell(s: Scene, *events: Inbound | Receipt) -> list[consent_actions.Recorded]:
+    return inbound.apply(s.runtime, config(s), events)
+
+
+def standing(s: Scene, who: int = 1) -> str | None:
+    query = "SELECT standing FROM consent_state WHERE address_id = :a AND purpose_id = :p"
+    found = s.rows(query, a=s.people[who - 1][1], p=s.purpose)
+    return found[0][0] if found else None
+
+
+def together(*works: Any) -> list[BaseException]:
+    """Run these at once; return what they raised."""
+    failed: list[BaseException] = []
+    start = threading.Barrier(len(works))
+
+    def one(work: Any) -> None:
+        start.wait()
+        try:
+            work()
+        except Exception as problem:
+            failed.append(problem)
+
+    threads = [threading.Thread(target=one, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failed
+
+
+# a stop
+
+
+def test_a_stop_delivered_five_times_at_once_is_stored_once(s: Scene) -> None:
+    stop = said("STOP")
+    assert together(*[lambda: tell(s, stop)] * 5) == []
+    assert standing(s) == "objected"
+    assert s.rows("SELECT count(*) FROM inbox_event") == [(1,)]
+    assert s.rows("SELECT kind, count(*) FROM message GROUP BY kind ORDER BY kind") == [
+        ("confirmation", 1),
+        ("inbound", 1),
+    ]
+    assert s.rows("SELECT count(*) FROM consent_event WHERE action = 'objected'") == [(1,)]
+
+
+def test_a_stop_of_somebody_unknown_delivered_five_times_at_once_is_stored_once(s: Scene) -> None:
+    stop = said("STOP", who=77)
+    assert together(*[lambda: tell(s, stop)] * 5) == []
+    assert s.rows("SELECT count(*) FROM address") == [(3,)]
+    assert s.rows("SELECT count(*) FROM consent_event WHERE action = 'objected'") == [(1,)]
+
+
+def test_two_messages_of_one_person_at_once_share_a_conversation(s: Scene) -> None:
+    assert together(lambda: tell(s, said("Hello")), lambda: tell(s, said("It is me"))) == []
+    assert s.rows("SELECT count(*) FROM conversation") == [(1,)]
+    assert s.rows("SELECT count(*) FROM message") == [(2,)]
+
+
+def test_a_copy_of_a_stop_waits_as_long_as_the_stop_itself(s: Scene) -> None:
+    stop = said("STOP")
+    tell(s, stop)
+    [again] = tell(s, stop)
+    assert s.purpose in again.closed[s.people[0][1]]
+
+
+def test_a_stop_of_somebody_unknown_outlives_their_import(s: Scene) -> None:
+    """F23: the number is on nobody's list yet; the next day it comes in a file that says yes."""
+    tell(s, said("STOP", who=50))
+    [(_, address)] = _import(s, 50)
+    late = s.act(Action.GRANTED, address, source=Source.IMPORT)
+    assert consent_actions.record(s.runtime, [late], actor="staff").ineffective == 1
+    s.launch()
+    assert s.rows("SELECT reason FROM delivery WHERE reason IS NOT NULL") == [("objected",)]
+    assert s.verified().problems == []
+
+
+def _import(s: Scene, who: int) -> list[tuple[int, int]]:
+    """Give the known address of *who* to a new contact."""
+    [[address]] = s.rows("SELECT max(id) FROM address")
+    [(contact, _)] = factories.contacts(s.runtime, 1, purpose_id=s.purpose, channel="sms", consenting=False, start=900)
+    s.change("DELETE FROM contact_address WHERE contact_id = :c", c=contact)
+    s.change(
+        "INSERT INTO contact_address (contact_id, address_id, preferred, created_at) "
+        "SELECT :c, :a, preferred, created_at FROM contact_address LIMIT 1",
+        c=contact,
+        a=address,
+    )
+    return [(contact, address)]
+
+
+# START after STOP
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_stop_and_start_within_one_second_stay_closed_in_any_order(s: Scene, order: tuple[int, ...]) -> None:
+    told = [said("STOP"), said("START"), said("STOP")]
+    tell(s, *(told[place] for place in order))
+    assert standing(s) == "objected"
+
+
+@pytest.mark.parametrize("stops", [1, 2, 3])
+def test_a_later_start_opens_what_was_open_however_often_they_said_stop(s: Scene, stops: int) -> None:
+    tell(s, *(said("STOP", at=NOW + timedelta(seconds=n)) for n in range(stops)))
+    tell(s, said("START", at=NOW + timedelta(seconds=30)))
+    assert standing(s) == "granted"
+
+
+def test_a_start_opens_nothing_that_was_never_open(s: Scene) -> None:
+    tell(s, said("STOP", who=60), said("START", who=60, at=NOW + timedelta(seconds=30)))
+    assert s.rows("SELECT count(*) FROM consent_event WHERE action = 'granted'") == [(2,)], "those of the two people"
+
+
+def test_a_start_gives_back_no_more_than_there_was(s: Scene) -> None:
+    """The reopened consent rests on the same ground and runs out when it would have."""
+    address, soon = s.people[0][1], datetime.now(UTC) + timedelta(days=3)
+    act = s.act(Action.GRANTED, address, basis=Basis.SOFT_OPT_IN, expires_at=soon)
+    consent_actions.record(s.runtime, [act], actor="person")
+    later = datetime.now(UTC)
+    tell(s, said("STOP", at=later), said("START", at=later))
+    tell(s, said("START", at=datetime.now(UTC)))
+    if standing(s) == "granted":  # the second START came by a later second of the provider's clock
+        [(basis, expires)] = s.rows(
+            "SELECT basis, expires_at FROM consent_state WHERE address_id = :a AND purpose_id = :p",
+            a=address,
+            p=s.purpose,
+        )
+        assert basis == "soft_opt_in"
+        assert expires is not None
+
+
+def test_a_start_ends_the_pause_of_an_unclear_message(s: Scene) -> None:
+    tell(s, said("please do not send me so many of these any more, maybe", at=NOW))
+    assert standing(s) in ("restricted", "objected")
+    tell(s, said("START", at=NOW + timedelta(seconds=30)))
+    assert standing(s) == "granted"
+
+
+# other words
+
+
+def test_help_is_answered_once_and_closes_nothing(s: Scene) -> None:
+    ask = said("HELP")
+    tell(s, ask)
+    tell(s, ask)
+    assert standing(s) == "granted"
+    assert s.rows("SELECT count(*) FROM message WHERE kind = 'help'") == [(1,)]
+
+
+def test_an_unclear_message_pauses_marketing_and_asks_a_person(s: Scene) -> None:
+    s.launch()
+    tell(s, said("who gave you my number, leave me in peace please??"))
+    if standing(s) == "objected":
+        return  # the detector may come to hear a clear no in it
+    assert standing(s) == "restricted"
+    assert s.rows("SELECT needs_review FROM conversation")[0][0]
+    assert s.states() == {"planned": 1, "skipped": 1}
+
+
+def test_an_ordinary_message_changes_no_consent(s: Scene) -> None:
+    tell(s, said("Thank you, see you on Friday!"))
+    assert standing(s) == "granted"
+
+
+def test_a_platform_that_says_stop_is_believed_and_not_answered_twice(s: Scene) -> None:
+    tell(s, said("STOP", kind=InboundKind.OPT_OUT, answered_by_platform=True))
+    assert standing(s) == "objected"
+    assert s.rows("SELECT count(*) FROM message WHERE kind <> 'inbound'") == [(0,)]
+
+
+def test_a_complaint_is_a_refusal(s: Scene) -> None:
+    tell(s, said("", kind=InboundKind.COMPLAINT))
+    assert standing(s) == "objected"
+
+
+def test_an_event_of_nobody_is_stored_and_means_nothing(s: Scene) -> None:
+    tell(s, Inbound("odd", InboundKind.OTHER, "", NOW))
+    assert s.rows("SELECT address_id FROM inbox_event") == [(None,)]
+
+
+def test_a_mail_with_a_slow_clock_is_still_a_refusal(runtime: Runtime) -> None:
+    """The Date header is written by the sender's own machine: a day behind must not undo their stop."""
+    brand, purpose, _ = factories.brand_and_purpose(runtime)
+    settings = {"host": "127.0.0.1", "port": "2525", "security": "none", "sender": "news@example.org"}
+    fields = {field.name for field in inbound.registry.get("smtp").fields}
+    known = {name: value for name, value in settings.items() if name in fields}
+    required = [f for f in inbound.registry.get("smtp").fields if f.required and not f.default and f.name not in known]
+    known |= {field.name: "news@example.org" for field in required}
+    account = factories.account(runtime, brand, "smtp", settings=known)
+    [(_, address)] = factories.contacts(runtime, 1, purpose_id=purpose, channel="email")
+    s = Scene(runtime, brand, purpose, account, "email", [(0, address)])
+    value = factories.address_value("email", 1)
+    day_before = datetime.now(UTC) - timedelta(days=1)
+    inbound.apply(runtime, config(s), [Inbound("m1", InboundKind.TEXT, value, day_before, text="unsubscribe")])
+    assert standing(s) == "objected"
+
+
+# confirmations
+
+
+def test_one_confirmation_goes_out(s: Scene, fake: FakeTwilio) -> None:
+    tell(s, said("STOP"))
+    assert together(*[lambda: messages.send_due(s.runtime)] * 3) == []
+    messages.send_due(s.runtime)
+    assert [one.to for one in fake.accepted] == [number(1)]
+    assert s.rows("SELECT state, attempt FROM message WHERE kind = 'confirmation'") == [("accepted", 1)]
+
+
+def test_a_confirmation_never_goes_out_after_five_minutes(s: Scene, fake: FakeTwilio) -> None:
+    tell(s, said("STOP"))
+    s.change("UPDATE message SET expires_at = '2020-01-01 00:00:00.000000' WHERE kind = 'confirmation'")
+    messages.send_due(s.runtime)
+    assert fake.recorded == []
+    assert s.rows("SELECT state FROM message WHERE kind = 'confirmation'") == [("skipped",)]
+
+
+def test_a_confirmation_is_due_for_five_minutes(s: Scene) -> None:
+    tell(s, said("STOP"))
+    s.change("UPDATE message SET due_at = created_at, expires_at = expires_at")
+    [(created, expires)] = s.rows("SELECT created_at, expires_at FROM message WHERE kind = 'confirmation'")
+    parsed = [datetime.fromisoformat(str(one)) for one in (created, expires)]
+    assert parsed[1] - parsed[0] == timedelta(minutes=5)
+
+
+def test_a_confirmation_without_an_answer_is_not_repeated(s: Scene, fake: FakeTwilio) -> None:
+    tell(s, said("STOP"))
+    fake.script(Behaviour.ERROR_500)
+    messages.send_due(s.runtime)
+    s.change("UPDATE message SET due_at = '2020-01-01 00:00:00.000000'")
+    messages.send_due(s.runtime)
+    assert len(fake.recorded) == 1
+    assert s.rows("SELECT state FROM message WHERE kind = 'confirmation'") == [("unknown",)]
+
+
+def test_one_broken_account_does_not_hold_up_the_confirmations_of_others(s: Scene, fake: FakeTwilio) -> None:
+    other = factories.account(s.runtime, s.brand, "sandbox")
+    tell(s, said("STOP"))
+    tell(s, said("STOP", who=2))
+    s.change("UPDATE account SET secrets_ct = :bad WHERE id = :id", bad=b"x" * 40, id=s.account)
+    [[last]] = s.rows("SELECT max(id) FROM message WHERE kind = 'confirmation'")
+    s.change("UPDATE message SET account_id = :o WHERE id = :m", o=other, m=last)
+    messages.send_due(s.runtime)
+    assert s.rows("SELECT state FROM message WHERE id = :m", m=last) == [("accepted",)]
+
+
+# receipts
+
+
+def receipt(provider_id: str, kind: ReceiptKind, *, key: str = "", **more: Any) -> Receipt:
+    return Receipt(key or f"r{next(_keys)}", provider_id, kind, datetime.now(UTC), **more)
+
+
+@pytest.fixture
+def sent(s: Scene) -> tuple[Scene, str]:
+    """A message the provider took, with its id there."""
+    s.launch()
+    s.drain()
+    return s, s.rows("SELECT provider_id FROM step ORDER BY id")[0][0]
+
+
+def state_of(s: Scene, provider_id: str) -> list[tuple[Any, ...]]:
+    return s.rows("SELECT state, reason, receipt FROM step WHERE provider_id = :p", p=provider_id)
+
+
+KINDS = [ReceiptKind.SENT, ReceiptKind.DELIVERED, ReceiptKind.READ]
+
+
+def test_receipts_in_any_order_and_twice_come_to_the_same(sent: tuple[Scene, str]) -> None:
+    s, provider_id = sent
+    for order in itertools.permutations(KINDS):
+        s.change("UPDATE step SET receipt = NULL")
+        told = [receipt(provider_id, kind) for kind in order]
+        tell(s, *told, *told)
+        assert state_of(s, provider_id) == [("accepted", None, "read")], order
+
+
+def test_receipts_told_at_once_do_not_overwrite_one_another(sent: tuple[Scene, str]) -> None:
+    s, provider_id = sent
+    for _ in range(5):
+        s.change("UPDATE step SET receipt = NULL")
+        told = [receipt(provider_id, kind) for kind in KINDS]
+        assert together(*[lambda one=one: tell(s, one) for one in told]) == []
+        inbound.match_parked(s.runtime)
+        assert state_of(s, provider_id) == [("accepted", None, "read")]
+
+
+def test_a_receipt_that_comes_before_the_answer_is_kept_for_it(s: Scene) -> None:
+    s.launch()
+    early = receipt("SM" + "0" * 31 + "1", ReceiptKind.DELIVERED)
+    tell(s, early)
+    s.drain()
+    inbound.match_parked(s.runtime)
+    assert state_of(s, early.provider_id) == [("accepted", None, "delivered")]
+
+
+def test_receipts_of_messages_nobody_knows_stand_in_nobodys_way(sent: tuple[Scene, str]) -> None:
+    s, provider_id = sent
+    with s.runtime.db.transaction() as session:
+        for n in range(501):
+            values = {"account": s.account, "key": f"u{n}", "provider_id": f"nobody{n}", "kind": "sent"}
+            moments = {"occurred": NOW, "now": NOW, "outcome": None, "code": None, "step": None, "attempt": None}
+            inbound.conversations.store_receipt(session, {**values, **moments})
+    tell(s, receipt(provider_id, ReceiptKind.DELIVERED))
+    assert state_of(s, provider_id) == [("accepted", None, "delivered")]
+
+
+def test_a_receipt_with_our_reference_settles_a_call_without_an_answer(s: Scene, fake: FakeTwilio) -> None:
+    fake.script(Behaviour.ERROR_500, Behaviour.ERROR_500)
+    s.launch()
+    s.drain()
+    assert s.states() == {"unknown": 2}
+    [(first, attempt), (second, _)] = s.rows("SELECT id, attempt FROM step ORDER BY id")
+    tell(s, receipt("SMa", ReceiptKind.DELIVERED, reference=f"s{first}.{attempt}"))
+    tell(s, receipt("SMb", ReceiptKind.DELIVERED, reference=f"s{second}.{attempt + 1}"))
+    assert s.rows("SELECT state, receipt FROM step ORDER BY id") == [("accepted", "delivered"), ("unknown", None)]
+    assert s.verified().problems == []
+
+
+def test_a_failed_receipt_fails_the_step_and_a_block_reaches_the_ledger(sent: tuple[Scene, str]) -> None:
+    s, provider_id = sent
+    tell(s, receipt(provider_id, ReceiptKind.FAILED, outcome=Outcome.RECIPIENT_OPTED_OUT))
+    assert state_of(s, provider_id) == [("failed", "provider_opt_out", "failed")]
+    assert "objected" in {standing(s, 1), standing(s, 2)}
+    assert s.verified().problems == []
+
+
+def test_proof_of_delivery_outlives_a_failed_receipt(sent: tuple[Scene, str]) -> None:
+    s, provider_id = sent
+    tell(s, receipt(provider_id, ReceiptKind.DELIVERED), receipt(provider_id, ReceiptKind.FAILED))
+    assert state_of(s, provider_id) == [("accepted", None, "delivered")]
+
+
+def test_proof_of_delivery_after_a_failed_receipt_takes_the_failure_back(sent: tuple[Scene, str]) -> None:
+    """Receipts are shuffled: what was delivered must not stay in the report as failed."""
+    s, provider_id = sent
+    tell(s, receipt(provider_id, ReceiptKind.FAILED), receipt(provider_id, ReceiptKind.DELIVERED))
+    assert state_of(s, provider_id) == [("accepted", None, "delivered")]
