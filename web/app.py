@@ -14,6 +14,7 @@ from broadcaster.actions.runtime import Runtime
 from web import (
     access,
     activity,
+    audit,
     auth,
     catalogue,
     consent,
@@ -27,6 +28,7 @@ from web import (
     language,
     navigation,
     paging,
+    privacy,
     profile,
     public,
     security,
@@ -51,6 +53,8 @@ BLUEPRINTS = (
     catalogue.pages,
     contact_changes.pages,
     imports.pages,
+    privacy.pages,
+    audit.pages,
 )
 STATIC_SECONDS = 365 * 86400
 

@@ -48,6 +48,8 @@ MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item(Area.ACCOUNTS, "accounts.index", _l("Accounts"), "plug-connected"),
             Item(Area.STAFF, "staff.index", _l("Staff"), "user-cog"),
             Item(Area.SETTINGS, "settings.index", _l("Settings"), "settings"),
+            Item(Area.ERASURE, "privacy.index", _l("Privacy"), "lock"),
+            Item(Area.EXPORT, "audit.index", _l("Audit"), "report-analytics"),
             Item(Area.LOG, "log.index", _l("Activity log"), "history"),
         ),
     ),

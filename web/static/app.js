@@ -11,7 +11,7 @@
       ask(form, event.submitter);
       return;
     }
-    if (form.method === "post" && !event.defaultPrevented) {
+    if (form.method === "post" && !event.defaultPrevented && !(event.submitter && "again" in event.submitter.dataset)) {
       // Sent once: a second press does nothing until the page comes.
       setTimeout(() => form.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
     }
