@@ -87,7 +87,6 @@ def save(campaign_id: int) -> ResponseReturnValue:
     filled = read(CampaignForm)
     if filled.data is None:
         return _edit(find(campaign_id), filled), 422
-    status = 422
     try:
         _save(campaign_id, filled.data)
         if request.args.get("then") == "check":
@@ -104,7 +103,9 @@ def save(campaign_id: int) -> ResponseReturnValue:
         return _edit(row, filled, theirs), 409
     except (InvalidInput, Refused) as problem:
         filled.refuse(problem)
-    return _edit(find(campaign_id), filled), status
+        if problem.code == "local_time_ambiguous":
+            filled.errors["fold"] = _("Choose one of the two.")
+    return _edit(find(campaign_id), filled), 422
 
 
 def _save(campaign_id: int, data: CampaignForm) -> None:

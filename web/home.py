@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from broadcaster.storage.overview import Overview, overview
+from web import campaign_words, running
 from web.access import Area, Level, may, require
 from web.context import me, runtime
 from web.language import _
@@ -41,7 +42,15 @@ def index() -> ResponseReturnValue:
     steps = checklist(found) if may(me().role, Area.CAMPAIGNS, Level.WRITE) else []
     if all(step.done for step in steps):
         steps = []
-    return render_template("home.html", counts=found, steps=steps, alerts=alerts(found))
+    return render_template(
+        "home.html",
+        counts=found,
+        steps=steps,
+        alerts=alerts(found),
+        running=running.campaigns(),
+        held=running.held(),
+        say=campaign_words,
+    )
 
 
 def checklist(found: Overview) -> list[Step]:
@@ -73,6 +82,12 @@ def checklist(found: Overview) -> list[Step]:
             "templates.index",
         ),
         Step(
+            found.tests > 0,
+            _("Send it to yourself"),
+            _("A test goes to you alone and counts for nothing."),
+            "templates.index",
+        ),
+        Step(
             found.campaigns > 0,
             _("Prepare a campaign"),
             _("The dry run shows who gets it, who does not, and why."),
@@ -85,8 +100,6 @@ def checklist(found: Overview) -> list[Step]:
 def alerts(found: Overview) -> list[Alert]:
     """Return what somebody should look at now."""
     made = []
-    if found.accounts_held:
-        made.append(Alert(_("A sender has been refused by its provider and is on hold."), "accounts.index"))
     if found.reviews:
         made.append(Alert(_("Somebody wrote something that a person should read."), "inbox.index"))
     return [alert for alert in made if exists(alert.endpoint)]

@@ -40,6 +40,8 @@ class Node:
         return f"{self.path}.{key}"
 
     def value(self, key: str) -> str:
+        if key == "type":
+            return self.type
         return next(iter(self.values.get(key, ())), "")
 
     def all(self, key: str) -> list[str]:
