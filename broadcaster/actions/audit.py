@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from broadcaster.actions.audit_view import COLUMNS, View, kind_of
+from broadcaster.actions.audit_view import COLUMNS, View
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.core import addresses
+from broadcaster.core.contacts import PHONE_CHANNELS, address_kind
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import Exported
 from broadcaster.storage import audit as rows
@@ -124,10 +125,10 @@ def digests_of(runtime: Runtime, value: str) -> tuple[bytes, ...]:
     """
     with runtime.db.reading() as session:
         accounts = rows.accounts(session)
-    channels = sorted({one.capabilities.channel for one in registry.CHANNELS.values()})
+    channels = sorted({one.capabilities.channel for one in registry.CHANNELS.values()} | PHONE_CHANNELS)
     found: list[bytes] = []
     for channel, account_id in [*((channel, None) for channel in channels), *accounts]:
-        canonical = _canonical(kind_of(channel), value)
+        canonical = _canonical(address_kind(channel), value)
         if canonical is not None:
             found += runtime.keys.blind_indexes(people.address_scope(channel, account_id), canonical)
     return tuple(found)

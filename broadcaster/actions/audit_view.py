@@ -11,9 +11,9 @@ from typing import Any
 from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
-from broadcaster.channels import registry
 from broadcaster.core import addresses, events, tree
 from broadcaster.core.consent import Action
+from broadcaster.core.contacts import address_kind
 from broadcaster.core.errors import BroadcasterError
 from broadcaster.core.keys import open_sealed
 from broadcaster.storage import audit as rows
@@ -89,14 +89,7 @@ class View:
             value = people.open_address(key, row.address_id, bytes(row.value_ct))
         except BroadcasterError:
             return "?"
-        return value if self._unmasked else addresses.masked(kind_of(row.channel), value)
-
-
-def kind_of(channel: str) -> addresses.Kind:
-    """Return how addresses of a channel are written."""
-    kinds: dict[str, addresses.Kind] = {"email": "email", "phone": "phone"}
-    known = (one.capabilities for one in registry.CHANNELS.values())
-    return next((kinds.get(one.address_kind, "opaque") for one in known if one.channel == channel), "opaque")
+        return value if self._unmasked else addresses.masked(address_kind(row.channel), value)
 
 
 def _holds(row: Any, body: bytes | None) -> bool:

@@ -89,7 +89,7 @@ def everything(session: Session, wanted: Filter, *, before: int) -> Iterator[Row
     """Yield consent events, oldest first, in constant memory."""
     after = 0
     while True:
-        rows = page(session, wanted, after=after, before=before)
+        rows = page(session, wanted, after=after, before=before, limit=PAGE)
         yield from rows
         if len(rows) < PAGE:
             return
@@ -136,7 +136,7 @@ def _values(session: Session, wanted: Filter) -> dict[str, Any]:
 
 def trails(session: Session) -> dict[int, str]:
     """Return each purpose's place in the tree, such as ``marketing/offers``."""
-    keys: dict[int, str] = dict(session.connection().execute(text("SELECT id, key FROM purpose")).tuples().all())
+    keys = {row[0]: row[1] for row in session.connection().execute(text("SELECT id, key FROM purpose"))}
     return {one: "/".join(keys[step] for step in path[1:] or path) for one, path in consent.paths(session).items()}
 
 
