@@ -164,8 +164,7 @@ def _note(work: _Work, session: Session, step: str, touched: int = 0, *, done: b
     counted = {**before["rows"], step: before["rows"].get(step, 0) + touched}
     request.progress = {**before, "done": finished, "rows": counted, **also}
     session.add(request)
-    moved = PrivacyRequestMoved(request_id=work.request_id, verb=f"erasure: {step}")
-    log.record(session, moved, at=work.runtime.db.now(session))
+    log.record(session, PrivacyRequestMoved(work.request_id, f"erasure: {step}"), at=work.runtime.db.now(session))
 
 
 def _stop(work: _Work) -> None:
@@ -292,23 +291,10 @@ _STEPS: dict[str, Callable[[_Work], None]] = {
     "stop": _stop,
     "close": _close,
     "evidence": _evidence,
-    "sends": _in_chunks(
-        "sends",
-        erasing.open_steps,
-        lambda session, ids: erasing.receipts_of(session, steps=ids),
-        erasing.sends,
-    ),
-    "messages": _in_chunks(
-        "messages",
-        erasing.open_messages,
-        lambda session, ids: erasing.receipts_of(session, messages=ids),
-        erasing.messages,
-    ),
+    "sends": _in_chunks("sends", erasing.open_steps, erasing.receipts_of_steps, erasing.sends),
+    "messages": _in_chunks("messages", erasing.open_messages, erasing.receipts_of_messages, erasing.messages),
     "mailboxes": _once("mailboxes", erasing.mailboxes),
     "particulars": _once("particulars", erasing.particulars),
     "keys": _once("keys", erasing.keys),
     "scrub": _scrub,
 }
-
-
-__all__ = ["Erasure", "erase", "refuse_by_token", "resume_erasures", "what_would_go"]

@@ -242,18 +242,6 @@ def state_of(session: Session, address_id: int) -> dict[int, ConsentStanding]:
     return {row.purpose_id: row for row in found}
 
 
-def states_of(session: Session, address_ids: Sequence[int]) -> dict[int, dict[int, State]]:
-    """Return the stored states of many addresses, by address and purpose."""
-    table: Any = ConsentStanding.__table__  # type: ignore[attr-defined]
-    found: dict[int, dict[int, State]] = defaultdict(dict)
-    query = text(f"SELECT * FROM consent_state WHERE address_id {any_id(session)}").columns(*table.c)
-    for row in session.connection().execute(query, {"ids": id_list(session, address_ids)}):
-        standing, basis = consent.Standing(row.standing), consent.Basis(row.basis)
-        state = State(row.purpose_id, standing, row.event_id, row.since, basis, row.expires_at)
-        found[row.address_id][row.purpose_id] = state
-    return found
-
-
 def refusal_case(above: Sequence[int]) -> str:
     """Return the CASE that names why address ``a`` may not be written to, NULL if it may.
 

@@ -54,14 +54,20 @@ _RECEIPTS_OF_MESSAGES = """
         SELECT 1 FROM message m WHERE m.id {ids} AND m.provider_id = r.provider_id AND m.account_id = r.account_id)"""
 
 
-def receipts_of(session: Session, *, steps: Sequence[int] = (), messages: Sequence[int] = ()) -> list[int]:
-    """Return the receipts of these steps and messages. No index helps here: call it where no writer waits."""
-    found: list[int] = []
-    for statement, ids in ((_RECEIPTS_OF_STEPS, steps), (_RECEIPTS_OF_MESSAGES, messages)):
-        if ids:
-            query = text(statement.format(ids=any_id(session)))
-            found += session.connection().execute(query, {"ids": id_list(session, ids)}).scalars().all()
-    return found
+def receipts_of_steps(session: Session, ids: Sequence[int]) -> list[int]:
+    """Return the receipts of these steps. No index helps here: call it where no writer waits."""
+    return _receipts(session, _RECEIPTS_OF_STEPS, ids)
+
+
+def receipts_of_messages(session: Session, ids: Sequence[int]) -> list[int]:
+    return _receipts(session, _RECEIPTS_OF_MESSAGES, ids)
+
+
+def _receipts(session: Session, statement: str, ids: Sequence[int]) -> list[int]:
+    if not ids:
+        return []
+    query = text(statement.format(ids=any_id(session)))
+    return [row[0] for row in session.connection().execute(query, {"ids": id_list(session, ids)})]
 
 
 def sends(session: Session, step_ids: Sequence[int], receipt_ids: Sequence[int]) -> int:

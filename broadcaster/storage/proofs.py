@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +15,11 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from broadcaster.core import proofs
-from broadcaster.core.consent import fold
+from broadcaster.core.consent import Basis, Standing, State, fold
 from broadcaster.core.event_types import milliseconds
 from broadcaster.storage import consent
-from broadcaster.storage.tables import Checkpoint
+from broadcaster.storage.database import any_id, id_list
+from broadcaster.storage.tables import Checkpoint, ConsentStanding
 
 PAGE = 2000
 
@@ -238,8 +240,20 @@ def wrong_states(session: Session) -> Iterator[int]:
     last = 0
     while ids := list(session.connection().execute(_ADDRESSES, {"last": last, "page": PAGE}).scalars()):
         told = consent.events_of(session, ids)
-        stored = consent.states_of(session, ids)
+        stored = _stored_states(session, ids)
         for address_id in ids:
             if stored[address_id] != fold(told[address_id], paths=consent.paths(session)):
                 yield address_id
         last = ids[-1]
+
+
+def _stored_states(session: Session, address_ids: Sequence[int]) -> dict[int, dict[int, State]]:
+    """Return the stored states of many addresses, by address and purpose."""
+    table: Any = ConsentStanding.__table__  # type: ignore[attr-defined]
+    found: dict[int, dict[int, State]] = defaultdict(dict)
+    query = text(f"SELECT * FROM consent_state WHERE address_id {any_id(session)}").columns(*table.c)
+    for row in session.connection().execute(query, {"ids": id_list(session, address_ids)}):
+        standing, basis = Standing(row.standing), Basis(row.basis)
+        state = State(row.purpose_id, standing, row.event_id, row.since, basis, row.expires_at)
+        found[row.address_id][row.purpose_id] = state
+    return found
