@@ -4,12 +4,12 @@
     ./run bench campaign --people 20000 --only http-large
     ./run bench campaign --latency-ms 50 --only http-large  a provider that takes its time
 
-*small*: ``broadcaster serve``, one process, SQLite. *large*: PostgreSQL and Valkey that wait for the disk, ``broadcaster
-worker`` with two processes. People, addresses and consents are made before anything is measured. The gate, the barrier's
-locks, the log, encryption, stop links and sending windows are on as in any installation.
+*small*: ``broadcaster serve``, one process, SQLite. *large*: PostgreSQL and Valkey that wait for the disk, and
+``broadcaster worker`` with two processes. People, addresses and consents are made before anything is measured. The
+gate, the barrier's locks, the log, encryption, stop links and sending windows are on as in any installation.
 
-Every figure is a ratio or belongs to one run: the ceiling (``blast.c`` posting the very same bytes to the same sink over
-as many connections) and the naive design (``naive.py``) are measured right after the product, on the same sink.
+Every figure is a ratio or belongs to one run: the ceiling (``blast.c`` posting the very same bytes to the same sink
+over as many connections) and the naive design (``naive.py``) are measured right after the product.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,15 @@ from tests import factories, servers
 
 CASES = ("http-small", "http-large", "mail-small", "mail-large")
 CONNECTIONS = 64
-TEXT = "Hello {{ contact.first_name }}, our autumn offers are here: 20 % on everything until Sunday. Stop: {{ unsubscribe_url }}"
+TEXT = (
+    "Hello {{ contact.first_name }}, our autumn offers are here: 20 % on everything until Sunday. "
+    "Stop: {{ unsubscribe_url }}"
+)
 _PATIENCE_SECONDS = 900
 
 
 @dataclass
-class Place_:
+class Bench:
     """One installation with its servers, before the workers start."""
 
     runtime: Runtime
@@ -59,7 +63,7 @@ class Place_:
 
 
 @contextmanager
-def installation(large: bool) -> Iterator[Place_]:
+def installation(large: bool) -> Iterator[Bench]:
     """Start what the installation needs and make it ready."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench")))
@@ -71,10 +75,10 @@ def installation(large: bool) -> Iterator[Place_]:
             url, broker = stack.enter_context(server.database()), redis.url
             parts = {"database": server.daemon.pid, "broker": redis.daemon.pid}
         runtime = stack.enter_context(factories.installation(url, home, windows=True))
-        yield Place_(runtime, home, url, broker, parts)
+        yield Bench(runtime, home, url, broker, parts)
 
 
-def environment(place: Place_) -> dict[str, str]:
+def environment(place: Bench) -> dict[str, str]:
     """Return the settings a worker of this installation is started with."""
     ours = {
         "HOME": str(place.home),
@@ -90,7 +94,7 @@ def environment(place: Place_) -> dict[str, str]:
 
 
 def open_country(runtime: Runtime) -> tuple[str, str]:
-    """Return (country, zone) in which the sending window is open now; every day and all day is the organisation's say."""
+    """Return (country, zone) where the sending window, by the organisation's own hours, is open now."""
     zones = {"IS": "Atlantic/Reykjavik", "NZ": "Pacific/Auckland", "BR": "America/Sao_Paulo", "IN": "Asia/Kolkata"}
     hours = {"opens": "00:00", "closes": "23:59", "days": [0, 1, 2, 3, 4, 5, 6]}
     set_settings(runtime, {"windows": dict.fromkeys(zones, hours)}, actor=factories.ACTOR)
@@ -102,7 +106,7 @@ def open_country(runtime: Runtime) -> tuple[str, str]:
     raise SystemExit("it is a holiday everywhere: try again tomorrow")
 
 
-def people(place: Place_, count: int, *, channel: str, account: int, scoped: bool, purpose: int, wording: int) -> None:
+def people(place: Bench, count: int, *, channel: str, account: int, scoped: bool, purpose: int, wording: int) -> None:
     """Make the audience, in a place where it is daytime."""
     factories.contacts(
         place.runtime,
@@ -124,15 +128,19 @@ def people(place: Place_, count: int, *, channel: str, account: int, scoped: boo
 
 def figures(session: Session, campaign: int) -> dict[str, Any]:
     """Read from the rows how it went; nothing is taken from a log or a memory."""
-    row = session.connection().execute(
-        text(
-            """SELECT count(*) AS steps, sum(CASE WHEN s.state = 'accepted' THEN 1 ELSE 0 END) AS accepted,
-                min(s.gate_at) AS first, max(s.settled_at) AS last, max(s.attempt) AS attempts, min(r.started_at) AS begun,
-                min(r.planned_at) AS planned, min(r.state) AS state
+    row = (
+        session.connection()
+        .execute(
+            text(
+                """SELECT count(*) AS steps, sum(CASE WHEN s.state = 'accepted' THEN 1 ELSE 0 END) AS accepted,
+                min(s.gate_at) AS first, max(s.settled_at) AS last, max(s.attempt) AS attempts,
+                min(r.started_at) AS begun, min(r.planned_at) AS planned, min(r.state) AS state
             FROM run r JOIN step s ON s.run_id = r.id WHERE r.campaign_id = :campaign"""
-        ),
-        {"campaign": campaign},
-    ).one()
+            ),
+            {"campaign": campaign},
+        )
+        .one()
+    )
     audience = session.connection().execute(
         text("SELECT count(*) FROM delivery d JOIN run r ON r.id = d.run_id WHERE r.campaign_id = :campaign"),
         {"campaign": campaign},
@@ -150,13 +158,11 @@ def figures(session: Session, campaign: int) -> dict[str, Any]:
 
 
 def _seconds(start: Any, end: Any) -> float:
-    from datetime import datetime
-
     first, last = (one if isinstance(one, datetime) else datetime.fromisoformat(str(one)) for one in (start, end))
     return (last - first).total_seconds()
 
 
-def run_product(place: Place_, campaign: Any, parts: dict[str, int]) -> dict[str, Any]:
+def run_product(place: Bench, campaign: Any, parts: dict[str, int]) -> dict[str, Any]:
     """Start the workers as an operator does, launch, wait for the end; return figures, cost and memory."""
     small = not place.broker
     command = [sys.executable, "-m", "broadcaster", *(["serve"] if small else ["worker", "--processes", "2"])]
@@ -188,7 +194,7 @@ def _scalar(session: Session, statement: str) -> int:
     return int(session.connection().execute(text(statement)).scalar_one())
 
 
-def _wait_for(place: Place_, done: Any, *, every: float = 0.2) -> None:
+def _wait_for(place: Bench, done: Any, *, every: float = 0.2) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
         with place.runtime.db.reading() as session:
@@ -214,14 +220,19 @@ def run_http(large: bool, options: argparse.Namespace) -> dict[str, Any]:
                 settings={"token": "123456:benchmark"},
                 **({"concurrency": options.concurrency} if options.concurrency else {}),
             )
-            common = {"purpose": purpose, "wording": wording, "scoped": True}
-            people(place, options.people, channel="telegram", account=account, **common)
+            people(
+                place,
+                options.people,
+                channel="telegram",
+                account=account,
+                scoped=True,
+                purpose=purpose,
+                wording=wording,
+            )
 
             def launch() -> int:
                 lanes = [("telegram", account)]
-                return factories.campaign(
-                    place.runtime, brand_id=brand, purpose_id=purpose, lanes=lanes, text=TEXT
-                )
+                return factories.campaign(place.runtime, brand_id=brand, purpose_id=purpose, lanes=lanes, text=TEXT)
 
             told = run_product(place, launch, {**place.parts, "sink": pid})
             totals = end()
@@ -246,7 +257,7 @@ def ceiling(tmp: Path, kept: Path, options: argparse.Namespace) -> int:
     return round(best)
 
 
-def naive(place: Place_, options: argparse.Namespace, purpose: int) -> int:
+def naive(place: Bench, options: argparse.Namespace, purpose: int) -> int:
     """Send to fewer people the naive way, over the same database, broker and sink."""
     from celery import Celery
 
@@ -289,14 +300,13 @@ def run_mail(large: bool, options: argparse.Namespace) -> dict[str, Any]:
         with tools.sink(server, "smtp_port") as (port, pid, end):
             settings = {"host": "127.0.0.1", "port": str(port), "security": "none", "from_address": "news@example.org"}
             account = factories.account(place.runtime, brand, "smtp", settings=settings)
-            common = {"purpose": purpose, "wording": wording, "scoped": False}
-            people(place, options.people, channel="email", account=account, **common)
+            people(
+                place, options.people, channel="email", account=account, scoped=False, purpose=purpose, wording=wording
+            )
 
             def launch() -> int:
                 lanes = [("email", account)]
-                return factories.campaign(
-                    place.runtime, brand_id=brand, purpose_id=purpose, lanes=lanes, text=TEXT
-                )
+                return factories.campaign(place.runtime, brand_id=brand, purpose_id=purpose, lanes=lanes, text=TEXT)
 
             told = run_product(place, launch, {**place.parts, "sink": pid})
             totals = end()
@@ -306,7 +316,7 @@ def run_mail(large: bool, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def mail_ceiling(
-    place: Place_, tmp: Path, account: int, told: dict[str, Any], options: argparse.Namespace, server: list[str]
+    place: Bench, tmp: Path, account: int, told: dict[str, Any], options: argparse.Namespace, server: list[str]
 ) -> None:
     """Send one letter of ours again and again over as many pipelining connections as the account has."""
     from broadcaster.actions import accounts
@@ -329,7 +339,7 @@ def mail_ceiling(
     )
     sender.close()
     kept = tmp / "letter"
-    kept.write_bytes(letter.data)
+    kept.write_bytes(letter.data.removesuffix(b".\r\n"))
     best = 0.0
     for _ in range(2):
         with tools.sink(server, "smtp_port") as (port, _pid, end):

@@ -54,7 +54,8 @@ def send(contact_id: int) -> None:
             return
         ring = _state["ring"]
         where, who = session.get_one(PersonKey, address.key_id), session.get_one(PersonKey, contact.key_id)
-        assert address.value_ct is not None and contact.name_ct is not None
+        assert address.value_ct is not None
+        assert contact.name_ct is not None
         key = people.unwrap(ring, where.id, where.wrapping_key, where.wrapped)
         to = people.open_address(key, address.id, address.value_ct)
         name = people.open_name(people.unwrap(ring, who.id, who.wrapping_key, who.wrapped), contact.id, contact.name_ct)
