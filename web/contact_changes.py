@@ -25,6 +25,9 @@ class Unmerge(FormModel):
     merge_id: int
 
 
+__all__ = ["pages"]
+
+
 @pages.get("/contacts/new")
 @require(Area.CONTACTS)
 def new() -> ResponseReturnValue:

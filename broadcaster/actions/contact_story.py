@@ -12,12 +12,11 @@ from sqlmodel import Session
 from broadcaster.actions import optin
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import consent as rules
-from broadcaster.core.consent import State
 from broadcaster.core.deliveries import Reason
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import consent_history, contacts, conversations, people
 from broadcaster.storage import contact_story as rows
-from broadcaster.storage.tables import Address, Purpose
+from broadcaster.storage.tables import Address, ConsentStanding, Purpose
 
 NEWEST = 100  #: of each kind
 
@@ -61,19 +60,19 @@ def may_we(runtime: Runtime, contact_id: int) -> list[PurposeLine]:
     with runtime.db.reading() as session:
         now = runtime.db.now(session)
         addresses = [address for _link, address in contacts.links(session, [contact_id])]
-        states = ledger.states_of(session, [one.id for one in addresses])
+        states = {one.id: ledger.state_of(session, one.id) for one in addresses}
         paths = ledger.paths(session)
         return [
             PurposeLine(
                 purpose,
-                tuple(_verdict(one, states.get(one.id, {}), paths[purpose.id], now) for one in addresses),
+                tuple(_verdict(one, states[one.id], paths[purpose.id], now) for one in addresses),
             )
             for purpose in consent_history.purposes(session).values()
             if purpose.leaf and purpose.archived_at is None and purpose.key not in optin.ROOTS
         ]
 
 
-def _verdict(address: Address, states: Mapping[int, State], path: Sequence[int], now: datetime) -> Verdict:
+def _verdict(address: Address, states: Mapping[int, ConsentStanding], path: Sequence[int], now: datetime) -> Verdict:
     own = states.get(path[-1])
     above = next((states[one] for one in path[:-1] if one in states), None)
     reason = rules.refusal(
