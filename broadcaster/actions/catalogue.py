@@ -94,7 +94,8 @@ def add_wording(runtime: Runtime, *, purpose_id: int, language: str, text: str, 
         )
         session.add(row)
         session.flush()
-        log.record(session, Changed(what="wording", id=row.id, verb="created"), at=now)
+        event = Changed(what="wording", id=row.id, verb="created", fields=(f"sha256:{row.sha256}",))
+        log.record(session, event, at=now)
         return row.id
 
 

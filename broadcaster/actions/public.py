@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import inbound
+from broadcaster.actions import inbound, privacy
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.organisation import setting
 from broadcaster.actions.runtime import Runtime
@@ -95,8 +95,18 @@ def unsubscribe(
 ) -> Recorded | None:
     """Record a person's stop and wait until nothing it forbids is on the wire; None if the link says nothing to us.
 
-    *source* is ``one_click`` (RFC 8058) or ``preference_page``. Pressing twice is pressing once.
+    *source* is ``one_click`` (RFC 8058) or ``preference_page``. Pressing twice is pressing once. The link
+    of somebody who was erased still stops: a keyed hash remembers it.
     """
+    recorded = _unsubscribe(runtime, token, scope, source=source, evidence=evidence)
+    if recorded is None:
+        privacy.refuse_by_token(runtime, token)
+    return recorded
+
+
+def _unsubscribe(
+    runtime: Runtime, token: str, scope: Scope, *, source: Source, evidence: Mapping[str, Json]
+) -> Recorded | None:
     with runtime.db.transaction("person") as session:
         found = inbound.by_token(runtime, session, token)
         purpose = None if found is None else session.get(Purpose, found[1])
