@@ -59,10 +59,10 @@ CONSENT = {
     "kept_suppressed": _l("Kept as no: the address must not be written to"),
 }
 STATES = {
-    "uploaded": (_l("uploaded"), "secondary"),
+    "uploaded": (_l("not started"), "secondary"),
     "checked": (_l("tried out"), "blue"),
     "running": (_l("running"), "blue"),
-    "finished": (_l("finished"), "green"),
+    "finished": (_l("complete"), "green"),
     "failed": (_l("stopped"), "red"),
     "undone": (_l("taken back"), "secondary"),
 }
