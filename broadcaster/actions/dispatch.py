@@ -196,7 +196,9 @@ class _Lane:
         free = self._sender.slots()
         if free:
             self._capacity = free + len(self._flights)
-        ahead = min(int(self._pace * _AHEAD_SECONDS), max(_WINDOW_MAX - self._capacity, 0))
+        # never more than there are slots: all of it would be unknown if we died, though none of it had begun
+        most = min(self._capacity, max(_WINDOW_MAX - self._capacity, 0))
+        ahead = min(int(self._pace * _AHEAD_SECONDS), most)
         return max(self._capacity + ahead - len(self._flights), 0)
 
     def _ready(self, until: float) -> list[Item]:
