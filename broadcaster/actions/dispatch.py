@@ -130,6 +130,7 @@ class _Lane:
         self._not_before = 0.0
         self._capacity = max(sender.slots(), 1)
         self._pace = 0.0  #: calls that end in a second
+        self._window = _WINDOW_MAX  #: shrinks when calls come too late, and grows again
         self.drained = Drained()
 
     def work(self, *, until: float) -> Drained:
@@ -197,7 +198,7 @@ class _Lane:
         if free:
             self._capacity = free + len(self._flights)
         # never more than there are slots: all of it would be unknown if we died, though none of it had begun
-        most = min(self._capacity, max(_WINDOW_MAX - self._capacity, 0))
+        most = min(self._capacity, max(self._window - self._capacity, 0))
         ahead = min(int(self._pace * _AHEAD_SECONDS), most)
         return max(self._capacity + ahead - len(self._flights), 0)
 
@@ -238,9 +239,9 @@ class _Lane:
             # addresses before steps, as an opt-out takes them: two orders would be a deadlock
             touched = {item.address_id for item in ready} | {item.address_id for item, _ in skips}
             rows.lock_addresses(session, sorted(touched))
-            gate_clock = boottime()
             self._settle(session, ended, now)
             rows.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
+            gate_clock = boottime()
             allowed = self._gate(session, ready, now) if ready else []
             self._keep_leases(session, now)
             self._release_finished(session, [f.item for f, _ in ended] + [item for item, _ in skips])
@@ -319,6 +320,7 @@ class _Lane:
     def _settle(self, session: Session, ended: Sequence[tuple[_Flight, Finished]], now: datetime) -> None:
         late = [(flight.item.step_id, flight.attempt) for flight, done in ended if _not_started(done)]
         rows.give_back(session, late)
+        self._window = max(self._window // 2, 1) if late else min(self._window + 16, _WINDOW_MAX)
         settled = sorted(
             (self._settled(flight, done, now) for flight, done in ended if not _not_started(done)),
             key=lambda one: one.step_id,
@@ -379,20 +381,23 @@ class _Lane:
         )
 
     def _collect(self) -> None:
-        """Wait briefly for calls to end, until half of them have: each exchange costs the same, whatever it carries."""
+        """Wait until what passed the gate has started, and briefly for half of it to end.
+
+        Each exchange costs the same, whatever it carries; and while it goes on nothing that waits for a slot can start.
+        """
         if not self._flights:
             return
         begun = time.monotonic()
-        until, enough, taken = begun + _WAIT_SECONDS, (len(self._flights) + 1) // 2, 0
-        left = _WAIT_SECONDS
-        while self._flights and left > 0 and len(self._ended) < enough:
-            for done in self._sender.finished(left):
+        seconds, enough, taken = 0.0, (len(self._flights) + 1) // 2, 0
+        while len(self._flights) > self._capacity or (seconds < _WAIT_SECONDS and len(self._ended) < enough):
+            for done in self._sender.finished(max(_WAIT_SECONDS - seconds, 0.01)):
                 flight = self._flights.pop(done.ref, None)
                 if flight is not None:
                     self._ended.append((flight, done))
                     taken += not _not_started(done)
-            left = until - time.monotonic()
-        seconds = time.monotonic() - begun
+            seconds = time.monotonic() - begun
+            if not self._flights:
+                break
         self._pace += (taken / max(seconds, 1e-4) - self._pace) * 0.3
 
     def _lease_is_old(self) -> bool:

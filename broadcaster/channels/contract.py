@@ -116,7 +116,7 @@ class Sender(Protocol):
     """One worker's open line to one account. Not thread-safe."""
 
     def slots(self) -> int:
-        """Return how many more calls may be started now."""
+        """Return how many more calls can go out at once; a call started beyond that waits, until its deadline."""
         ...
 
     def warm(self, connections: int) -> None:

@@ -45,7 +45,7 @@ class SandboxSender:
 
     def slots(self) -> int:
         """Return how many more calls may be started now."""
-        return self._concurrency - len(self._ended) - len(self._slow)
+        return max(self._concurrency - len(self._ended) - len(self._slow), 0)
 
     def warm(self, connections: int) -> None:
         """Do nothing: there is no connection."""

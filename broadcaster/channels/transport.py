@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections import deque
 from dataclasses import dataclass
 
 import pycurl
@@ -61,14 +62,15 @@ class HttpWindow:
         self._swept_at = 0.0
         self._free: list[Line] = []
         self._busy: dict[pycurl.Curl, Line] = {}
-        self._calls = 0  #: busy lines that are not warm-ups
+        self._calls = 0  #: calls that have not ended, without warm-ups
+        self._waiting: deque[tuple[int, HttpCall, float]] = deque()  #: calls started while no slot was free
         self._done: list[HttpFinished] = []
         self._used: dict[int, float] = {}  #: connection id -> monotonic time of its last answer
         self._multiplexed = False  #: the last warm-up spoke HTTP/2
 
     def slots(self) -> int:
-        """Return how many more calls may be started now; finished calls not yet fetched do not count."""
-        return self._concurrency - self._calls
+        """Return how many more calls can go out at once; finished calls not yet fetched do not count."""
+        return max(self._concurrency - self._calls, 0)
 
     def warm(self, url: str, connections: int, timeout: float = 2.0) -> None:
         """Have *connections* open and ready, by HEAD requests to *url*, waiting up to *timeout* seconds.
@@ -91,20 +93,40 @@ class HttpWindow:
         call = HttpCall("HEAD", url)
         for _ in range(wanted):
             self._add(None, call, boottime() + self._limits.connect_seconds)
-        while len(self._busy) > self._calls and time.monotonic() < until:
+        while len(self._busy) > self._calls - len(self._waiting) and time.monotonic() < until:
             self._turn(until - time.monotonic())
 
     def start(self, ref: int, call: HttpCall, deadline: float) -> None:
         """Start *call* unless ``boottime()`` has passed *deadline* at its first byte. Never raises.
 
-        The end is reported by ``finished``, also when the call could not begin.
+        The end is reported by ``finished``, also when the call could not begin. Without a free slot it waits for one.
         """
         self._calls += 1
+        if self._calls > self._concurrency:
+            self._waiting.append((ref, call, deadline))
+        else:
+            self._begin(ref, call, deadline)
+
+    def _begin(self, ref: int, call: HttpCall, deadline: float) -> None:
         try:
             self._add(ref, call, deadline)
         except (pycurl.error, KeyError, UnicodeError, ValueError):
             self._calls -= 1
             self._done.append(HttpFinished(ref, HttpResult(None, False, HttpError.ADDRESS)))
+
+    def _begin_waiting(self) -> None:
+        """Let the calls that wait take the free slots; those whose time has passed end here."""
+        now = boottime()
+        while self._waiting:
+            ref, call, deadline = self._waiting[0]
+            if now > deadline:
+                self._calls -= 1
+                self._done.append(HttpFinished(ref, HttpResult(None, False, HttpError.LATE)))
+            elif self._calls - len(self._waiting) < self._concurrency:
+                self._begin(ref, call, deadline)
+            else:
+                return
+            self._waiting.popleft()
 
     def finished(self, timeout: float) -> list[HttpFinished]:
         """Return calls that ended, waiting up to *timeout* seconds for the first one."""
@@ -127,6 +149,7 @@ class HttpWindow:
             line.curl.close()
         self._busy.clear()
         self._free.clear()
+        self._waiting.clear()
         self._calls = 0
         self._multi.close()
         self._epoll.close()
@@ -152,6 +175,8 @@ class HttpWindow:
             self._timer_at = None
             socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
+        if self._waiting:
+            self._begin_waiting()
         if now - self._swept_at > _SWEEP_SECONDS:
             self._swept_at = now
             self._sweep()

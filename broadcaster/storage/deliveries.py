@@ -149,12 +149,14 @@ _KEEP_ATTEMPT = """
         commitment, salt
     FROM step WHERE id {ids} AND attempt > 0 AND gate_at IS NOT NULL ON CONFLICT DO NOTHING"""
 
+# ``coalesce`` here and below keeps PostgreSQL from trusting what it believes to know of a column that changes so fast:
+# it expects one row in such a state, and reads the whole table for it instead of looking hundreds up by their ids.
 _DISPATCH_PG = sql(
     """UPDATE step SET state = 'dispatching', attempt = attempt + 1, gate_at = :now, consent_event_id = v.event,
         variant_id = v.variant, settled_at = NULL, outcome = NULL, provider_code = NULL, entry_id = NULL,
         commitment = NULL, salt = NULL
     FROM unnest(CAST(:ids AS bigint[]), CAST(:events AS bigint[]), CAST(:variants AS bigint[])) AS v(id, event, variant)
-    WHERE step.id = v.id AND step.state = 'planned' RETURNING step.id""",
+    WHERE step.id = v.id AND coalesce(step.state, '') = 'planned' RETURNING step.id""",
     "now",
 )
 _DISPATCH_SQLITE = sql(
@@ -233,7 +235,10 @@ class Settled:
 _SETTLE_SET = """state = {v}state, reason = {v}reason, due_at = coalesce({v}due_at, step.due_at),
     settled_at = :now, outcome = {v}outcome, provider_code = {v}provider_code, provider_id = {v}provider_id,
     entry_id = :entry, commitment = {v}commitment, salt = {v}salt"""
-_SETTLE_WHERE = "step.id = {v}step_id AND step.attempt = {v}attempt AND step.state IN ('dispatching', 'unknown')"
+_SETTLE_WHERE = (
+    "step.id = {v}step_id AND coalesce(step.attempt, 0) = {v}attempt "
+    "AND coalesce(step.state, '') IN ('dispatching', 'unknown')"
+)
 _SETTLE_PG = sql(
     f"""UPDATE step SET {_SETTLE_SET.format(v="v.")}
     FROM unnest(CAST(:step_id AS bigint[]), CAST(:attempt AS int[]), CAST(:state AS text[]), CAST(:reason AS text[]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -303,3 +304,33 @@ def _cannot_read(_result: HttpResult) -> CallResult | None:
 )
 def test_doubt_about_a_call_ends_in_unknown(result: HttpResult, outcome: Outcome, read: object) -> None:
     assert classify(result, read, NOW).outcome is outcome  # type: ignore[arg-type]
+
+
+def test_a_call_beyond_the_slots_waits_for_one_until_its_deadline(window: HttpWindow) -> None:
+    with answer(OK) as server:
+        for ref in range(20):
+            window.start(ref, post(server.url), boottime() + 5)
+        assert window.slots() == 0
+        ended = []
+        while len(ended) < 20:
+            ended += window.finished(5)
+        assert sorted(done.ref for done in ended) == list(range(20))
+        assert {done.result.status for done in ended} == {200}
+        assert server.connections <= 8
+
+
+def test_a_call_whose_deadline_passes_while_it_waits_was_not_started(window: HttpWindow) -> None:
+    def keep_waiting(connection: socket.socket, _count: int) -> bool:
+        time.sleep(0.05)
+        connection.sendall(OK)
+        return True
+
+    with RawServer(keep_waiting) as server:
+        for ref in range(8):
+            window.start(ref, post(server.url), boottime() + 5)
+        window.start(8, post(server.url), boottime() - 0.001)
+        ended = {}
+        while len(ended) < 9:
+            ended |= {done.ref: done.result for done in window.finished(5)}
+        assert (ended[8].started, ended[8].error) == (False, HttpError.LATE)
+        assert len(server.requests) == 8
