@@ -38,7 +38,7 @@ from broadcaster.storage.tables import Account
 GATE_SECONDS = 0.5
 _EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
-#: Calls that wait for a slot are gated too, as many as will start within this time; the exchange costs each of them less.
+#: Calls that wait for a slot pass the gate too, as many as will start within this time: many share an exchange's cost.
 _AHEAD_SECONDS = 0.15
 #: No more than this many calls of a lane are ever open: so many stay unknown when the process dies.
 _WINDOW_MAX = 256

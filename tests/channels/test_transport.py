@@ -13,7 +13,7 @@ import pytest
 
 from broadcaster.channels.contract import boottime
 from broadcaster.channels.evidence import classify, request_once, retry_after_seconds
-from broadcaster.channels.transport import HttpCall, HttpError, HttpLimits, HttpResult, HttpWindow
+from broadcaster.channels.transport import HttpCall, HttpError, HttpFinished, HttpLimits, HttpResult, HttpWindow
 from broadcaster.core.deliveries import Outcome
 from broadcaster.core.messages import CallResult
 from tests.channels.wire import OK, RawServer
@@ -311,7 +311,7 @@ def test_a_call_beyond_the_slots_waits_for_one_until_its_deadline(window: HttpWi
         for ref in range(20):
             window.start(ref, post(server.url), boottime() + 5)
         assert window.slots() == 0
-        ended = []
+        ended: list[HttpFinished] = []
         while len(ended) < 20:
             ended += window.finished(5)
         assert sorted(done.ref for done in ended) == list(range(20))
@@ -329,7 +329,7 @@ def test_a_call_whose_deadline_passes_while_it_waits_was_not_started(window: Htt
         for ref in range(8):
             window.start(ref, post(server.url), boottime() + 5)
         window.start(8, post(server.url), boottime() - 0.001)
-        ended = {}
+        ended: dict[int, HttpResult] = {}
         while len(ended) < 9:
             ended |= {done.ref: done.result for done in window.finished(5)}
         assert (ended[8].started, ended[8].error) == (False, HttpError.LATE)
