@@ -125,7 +125,8 @@ class Loop:
         with self._runtime.db.reading() as session:
             runs = campaign_rows.unplanned_runs(session)
         end = time.monotonic() + _PLAN_SECONDS
-        return any([self._guarded("plan", functools.partial(self._plan_run, run_id, end)) for run_id in runs])
+        more = [self._guarded("plan", functools.partial(self._plan_run, run_id, end)) for run_id in runs]
+        return any(more)
 
     def _plan_run(self, run_id: int, end: float) -> bool:
         while more := planning.plan_range(self._runtime, run_id):

@@ -1,13 +1,13 @@
 """Every error a caller may want to catch, as one tree.
 
 BroadcasterError                what went wrong, in words for a user; never an address, a text or a credential
-├── InvalidInput                a value is not acceptable: field, place and what to do are named      (exit 3, HTTP 422)
-├── NotFound                    no such thing, or not yours to see                                     (exit 4, HTTP 404)
-├── Conflict                    the thing is not in a state that allows this                           (exit 5, HTTP 409)
-├── Refused                     consent or policy says no                                              (exit 6, HTTP 403)
-├── Unavailable                 a part we need does not answer now; try again                          (exit 7, HTTP 503)
-├── IntegrityFailure            the log or a stored value does not verify                              (exit 8, HTTP 500)
-├── Misconfigured               a setting, key or credential is missing or wrong                       (exit 3, HTTP 500)
+├── InvalidInput                a value is not acceptable: field, place and what to do are named  (exit 3, HTTP 422)
+├── NotFound                    no such thing, or not yours to see                                 (exit 4, HTTP 404)
+├── Conflict                    the thing is not in a state that allows this                       (exit 5, HTTP 409)
+├── Refused                     consent or policy says no                                          (exit 6, HTTP 403)
+├── Unavailable                 a part we need does not answer now; try again                      (exit 7, HTTP 503)
+├── IntegrityFailure            the log or a stored value does not verify                          (exit 8, HTTP 500)
+├── Misconfigured               a setting, key or credential is missing or wrong                   (exit 3, HTTP 500)
 ├── UntracedChange              an audited table changed without a log event: a mistake of ours        (exit 70)
 └── ChannelError                the wire side
     ├── BadSignature            a webhook is not from whom it claims to be                             (HTTP 401)

@@ -1,7 +1,7 @@
 """What goes to and comes from a channel, in our words.
 
-A channel turns an ``Outbound`` into its provider's format and its provider's callbacks into ``Inbound`` and ``Receipt``.
-The provider's own words stop at the channel's file.
+A channel turns an ``Outbound`` into its provider's format and the provider's callbacks into ``Inbound`` and
+``Receipt``. The provider's own words stop at the channel's file.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Outbound:
     """One message to one address, rendered.
 
     ``to`` is the canonical address. ``reference`` is our own opaque id of this try (it comes back in receipts where a
-    provider allows it) and the idempotency key where the provider honours one. ``headers`` are e-mail headers beyond the
-    usual (List-Unsubscribe ...); other channels ignore them.
+    provider allows it) and the idempotency key where the provider honours one. ``headers`` are e-mail headers beyond
+    the usual (List-Unsubscribe ...); other channels ignore them.
     """
 
     to: str = field(repr=False)
@@ -91,7 +91,7 @@ class Inbound:
 
     ``event_key`` is unique per account and event (the provider's id), so that redelivery is recognised.
     ``sender`` is the canonical address; empty when only ``about`` (our reference, or the provider's id of the message
-    it answers) identifies the person. ``answered_by_platform``: the platform has confirmed already, do not answer twice.
+    it answers) identifies the person. ``answered_by_platform``: the platform has confirmed; do not do so twice.
     """
 
     event_key: str

@@ -238,7 +238,7 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-#: Short statements that look rows up by id, on disks that seek for nothing: compiling them or reading whole tables never
+#: Short statements that look rows up by id, on disks that seek for nothing: compiling or reading whole tables never
 #: pays.
 _POSTGRES_OPTIONS = "-c timezone=UTC -c lock_timeout=10s -c random_page_cost=1.1 -c jit=off"
 
