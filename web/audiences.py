@@ -76,7 +76,7 @@ def save() -> ResponseReturnValue:
     offered = builder.offers()
     found = builder.sent(offered)
     row = _row(request.form.get("audience", ""))
-    error, status = "", 422
+    error = ""
     if found.rule is not None:
         try:
             made = content.save_audience(
@@ -91,8 +91,10 @@ def save() -> ResponseReturnValue:
             return redirect(url_for("audiences.show", audience_id=made), 303)
         except (InvalidInput, Conflict, Refused) as problem:
             error = words.problem(problem)
-            status = 409 if problem.code == "changed_meanwhile" else 422
-    return _page(found, offered, row=row, error=error), status
+            if problem.code == "changed_meanwhile" and row is not None:
+                theirs = _("It now reads: %(rule)s Saving again replaces it.", rule=_sentence(row, offered))
+                return _page(found, offered, row=row, error=f"{error} {theirs}", fresh=True), 409
+    return _page(found, offered, row=row, error=error), 422
 
 
 @pages.get("/audiences/list")
@@ -157,8 +159,15 @@ def _seen_at(told: str) -> datetime | None:
 
 
 def _page(
-    found: Sent, offered: builder.Offers, *, row: Audience | None = None, error: str = "", size: int | None = None
+    found: Sent,
+    offered: builder.Offers,
+    *,
+    row: Audience | None = None,
+    error: str = "",
+    size: int | None = None,
+    fresh: bool = False,
 ) -> str:
+    """Return the builder; *fresh*: as made from what is stored now, whatever the form says."""
     purpose = to_id(request.form.get("reach", ""))
     seen = None
     if found.rule is not None:
@@ -174,7 +183,7 @@ def _page(
         row=row,
         size=size,
         name=posted.get("name", "") if posted else ("" if row is None else row.name),
-        seen_at=posted.get("seen", "") or ("" if row is None else row.updated_at.isoformat()),
+        seen_at=("" if fresh else posted.get("seen", "")) or ("" if row is None else row.updated_at.isoformat()),
         reach=str(purpose or ""),
         rule_json="" if found.rule is None else json.dumps(found.rule, indent=2, ensure_ascii=False),
         say=audience_words,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from flask import render_template
 
-from broadcaster.actions.reports import Progress, Report, progress, report
+from broadcaster.actions.reports import Report, progress, report
 from broadcaster.core.campaigns import CampaignState
 from broadcaster.core.errors import NotFound
 from broadcaster.storage import listings
@@ -21,7 +24,7 @@ def shown(row: Campaign) -> str:
     return render_template(
         "campaigns/show.html",
         row=row,
-        now=progress(runtime(), row.id),
+        **_progress(row),
         told=_report(row.id),
         facts=_facts(row),
         moving=row.state in MOVING,
@@ -31,9 +34,15 @@ def shown(row: Campaign) -> str:
 
 def live(row: Campaign) -> tuple[str, dict[str, str]]:
     """Return the part of the page that changes; the end of a campaign loads the whole page again."""
-    found: Progress = progress(runtime(), row.id)
     headers = {} if row.state in MOVING else {"HX-Refresh": "true"}
-    return render_template("campaigns/live.html", row=row, now=found, say=say), headers
+    return render_template("campaigns/live.html", row=row, say=say, **_progress(row)), headers
+
+
+def _progress(row: Campaign) -> dict[str, Any]:
+    """Return how far it is; ``later``: when the next one is due, if that is not now."""
+    found = progress(runtime(), row.id)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    return {"now": found, "later": found.next_at is not None and found.next_at > soon}
 
 
 def _report(campaign_id: int) -> Report | None:

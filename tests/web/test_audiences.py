@@ -144,6 +144,8 @@ def test_a_stale_form_does_not_overwrite(marketer: Visitor, runtime: Runtime) ->
     stale = marketer.post("/audiences/save", form | {"r.0.values": "IT"})
     assert stale.status_code == 409
     assert "meanwhile" in stale.text
+    assert "It now reads: Contacts for whom the country is DE." in stale.text
+    assert audience(runtime, 1).updated_at.isoformat() in stale.text
     assert audience(runtime, 1).rule["rules"][0]["values"] == ["DE"]
     assert marketer.post("/audiences/save", FRANCE | {"name": "France"}).status_code == 422
 
