@@ -36,7 +36,7 @@ class Aiming(FakeTelegram):
     def behaviour_of(self, magic: Behaviour | None) -> Behaviour:
         return Behaviour.SLOW
 
-    def record(self, *given: object, **more: object) -> None:  # type: ignore[override]
+    def record(self, *given: object, **more: object) -> None:
         super().record(*given, **more)  # type: ignore[arg-type]
         self.seen.put(self.recorded[-1].to)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,7 @@ NOT_OWN = [
 
 
 @pytest.mark.parametrize("how", NOT_OWN)
-def test_a_suppression_is_not_lifted_by_what_others_say(s: Scene, how: dict[str, str]) -> None:
+def test_a_suppression_is_not_lifted_by_what_others_say(s: Scene, how: dict[str, Any]) -> None:
     address = s.people[0][1]
     suppress(s, address)
     consent.record(s.runtime, [s.act(Action.GRANTED, address, **how)], actor="staff")

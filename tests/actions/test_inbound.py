@@ -13,12 +13,14 @@ import pytest
 from broadcaster.actions import accounts, inbound, messages
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig
 from broadcaster.core.consent import Action, Basis, Source
 from broadcaster.core.deliveries import Outcome, ReceiptKind
 from broadcaster.core.messages import Inbound, InboundKind, Receipt
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.twilio import FakeTwilio
+from broadcaster.storage import conversations
 from tests import factories
 from tests.actions.scene import Scene, scene
 
@@ -238,9 +240,9 @@ def test_a_mail_with_a_slow_clock_is_still_a_refusal(runtime: Runtime) -> None:
     """The Date header is written by the sender's own machine: a day behind must not undo their stop."""
     brand, purpose, _ = factories.brand_and_purpose(runtime)
     settings = {"host": "127.0.0.1", "port": "2525", "security": "none", "sender": "news@example.org"}
-    fields = {field.name for field in inbound.registry.get("smtp").fields}
+    fields = {field.name for field in registry.get("smtp").fields}
     known = {name: value for name, value in settings.items() if name in fields}
-    required = [f for f in inbound.registry.get("smtp").fields if f.required and not f.default and f.name not in known]
+    required = [f for f in registry.get("smtp").fields if f.required and not f.default and f.name not in known]
     known |= {field.name: "news@example.org" for field in required}
     account = factories.account(runtime, brand, "smtp", settings=known)
     [(_, address)] = factories.contacts(runtime, 1, purpose_id=purpose, channel="email")
@@ -355,7 +357,7 @@ def test_receipts_of_messages_nobody_knows_stand_in_nobodys_way(sent: tuple[Scen
         for n in range(501):
             values = {"account": s.account, "key": f"u{n}", "provider_id": f"nobody{n}", "kind": "sent"}
             moments = {"occurred": NOW, "now": NOW, "outcome": None, "code": None, "step": None, "attempt": None}
-            inbound.conversations.store_receipt(session, {**values, **moments})
+            conversations.store_receipt(session, {**values, **moments})
     tell(s, receipt(provider_id, ReceiptKind.DELIVERED))
     assert state_of(s, provider_id) == [("accepted", None, "delivered")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -125,7 +126,7 @@ def test_workers_killed_at_random_lose_nobody_and_repeat_nobody(
         s.abandon()  # the lease's 15 s, without the waiting
         workers.start()
         seen = len(fake.recorded)
-        until(lambda seen=seen: len(fake.recorded) > seen or finished(s), what="the next message")
+        until(functools.partial(lambda seen: len(fake.recorded) > seen or finished(s), seen), what="the next message")
     for worker in [*workers.running]:
         workers.kill(worker)
         kills += 1
@@ -166,7 +167,9 @@ def test_a_frozen_worker_starts_nothing_after_the_answer(runtime: Runtime, fake:
     answered: dict[str, float] = {}
     values = {address: factories.address_value(s.channel, n) for n, (_, address) in enumerate(s.people, start=1)}
     for batch in range(1, 8):
-        until(lambda batch=batch: len(fake.recorded) >= batch * 8 or finished(s), what="some messages")
+        until(
+            functools.partial(lambda batch: len(fake.recorded) >= batch * 8 or finished(s), batch), what="some messages"
+        )
         os.kill(worker, signal.SIGSTOP)
         flying = [row[0] for row in s.rows("SELECT address_id FROM step WHERE state = 'dispatching'")]
         planned = [row[0] for row in s.rows("SELECT address_id FROM step WHERE state = 'planned' ORDER BY id LIMIT 6")]

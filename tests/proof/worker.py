@@ -41,7 +41,7 @@ def main() -> None:
             os.close(ours)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
-                work(*json.loads(line), alive)
+                work(*json.loads(line), alive)  # type: ignore[call-arg]
             finally:
                 os._exit(0)
         sys.stdout.write(f"{pid}\n")

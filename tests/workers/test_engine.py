@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -84,15 +86,24 @@ def states(runtime: Runtime) -> dict[str, int]:
 
 def prepared(runtime: Runtime, fake: FakeTelegram) -> int:
     """Make people of whom some agreed, an account at the fake, and launch a campaign to all."""
-    brand, purpose, wording = factories.brand_and_purpose(runtime)
+    brand, purpose, _ = factories.brand_and_purpose(runtime)
     settings = {"token": TOKEN, "webhook_secret": "secret-for-tests"}
     account = factories.account(
         runtime, brand, "telegram", base_url=fake.url, settings=settings, concurrency=8, rate_per_second=200.0
     )
-    common = {"purpose_id": purpose, "channel": "telegram", "account_id": account, "wording_id": wording}
+    common: dict[str, Any] = {
+        "purpose_id": purpose,
+        "channel": "telegram",
+        "account_id": account,
+        "wording_id": wording,
+    }
     factories.contacts(runtime, PEOPLE, **common)
     factories.contacts(runtime, 30, consenting=False, start=PEOPLE + 1, **common)
     return factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=[("telegram", account)])
+
+
+def enough(fake: FakeTelegram, count: int) -> bool:
+    return len(fake.accepted) >= count
 
 
 def check_books(runtime: Runtime, fake: FakeTelegram, *, kills_in_flight: int = 0) -> None:
@@ -142,8 +153,8 @@ def test_killed_in_the_middle_and_started_again_nobody_gets_it_twice(
         campaign = prepared(runtime, fake)
         for share in (1, 2):
             with worker(runtime, redis_url) as process:
-                wait_for(lambda share=share: len(fake.accepted) >= PEOPLE * share // 3, "some messages")
+                wait_for(functools.partial(enough, fake, PEOPLE * share // 3), "some messages")
                 kill(process)
         with worker(runtime, redis_url):
             wait_for(lambda: state(runtime, campaign) == "finished", "the campaign")
-        check_books(runtime, fake, kills_in_flight=2 * 2 * 8 + 2 * 2 * 8)
+        check_books(runtime, fake, kills_in_flight=2 * 4 * 40)
