@@ -40,11 +40,9 @@ def stop(token: str) -> ResponseReturnValue:
     """Stop what was chosen, at once; a body that says nothing of the kind shows the page and changes nothing."""
     one_click = request.form.getlist("List-Unsubscribe") == ["One-Click"]
     scope = Scope.PURPOSE if one_click else _scope(request.form.get("scope", ""))
-    page = links.read(runtime(), token)
-    if scope is None or page is None:
-        return _stop_page(page)
-    source = Source.ONE_CLICK if one_click else Source.PREFERENCE_PAGE
-    links.unsubscribe(runtime(), token, scope, source=source, evidence=_evidence())
+    if scope is not None:  # also for a link that shows nothing: somebody who was erased is still obeyed
+        source = Source.ONE_CLICK if one_click else Source.PREFERENCE_PAGE
+        links.unsubscribe(runtime(), token, scope, source=source, evidence=_evidence())
     return _stop_page(links.read(runtime(), token), done=scope)
 
 
