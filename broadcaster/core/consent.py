@@ -283,6 +283,8 @@ def refusal(
         return Reason.SUPPRESSED
     if standing is None:
         return Reason.NO_CONSENT if wider is None else _REFUSAL_REASON.get(Standing(wider), Reason.NO_CONSENT)
+    if standing == Standing.EXPIRED and address_status != "ok":
+        return Reason.ADDRESS_INVALID  # it expired because nobody is there
     if standing != Standing.GRANTED:
         return _REFUSAL_REASON[Standing(standing)]
     if expires_at is not None and expires_at <= now:

@@ -254,6 +254,7 @@ def refusal_case(above: Sequence[int]) -> str:
             WHEN 'objected' THEN 'objected' WHEN 'expired' THEN 'expired' WHEN 'restricted' THEN 'restricted'
             WHEN 'pending' THEN 'pending_confirmation' ELSE 'no_consent' END
         WHEN s.standing = 'pending' THEN 'pending_confirmation'
+        WHEN s.standing = 'expired' AND a.status <> 'ok' THEN 'address_invalid'
         WHEN s.standing <> 'granted' THEN s.standing
         WHEN s.expires_at <= :now THEN 'expired'
         WHEN a.status <> 'ok' THEN 'address_invalid' END"""

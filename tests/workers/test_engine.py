@@ -95,7 +95,6 @@ def prepared(runtime: Runtime, fake: FakeTelegram) -> int:
         "purpose_id": purpose,
         "channel": "telegram",
         "account_id": account,
-        "wording_id": wording,
     }
     factories.contacts(runtime, PEOPLE, **common)
     factories.contacts(runtime, 30, consenting=False, start=PEOPLE + 1, **common)
