@@ -212,6 +212,11 @@ def is_race(problem: BaseException) -> bool:
     return isinstance(cause, psycopg.errors.UniqueViolation)
 
 
+def _lower(value: Any) -> Any:
+    """SQLite's own ``lower`` knows ASCII only."""
+    return value.lower() if isinstance(value, str) else value
+
+
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
 
@@ -229,6 +234,7 @@ def _sqlite_engine(url: str) -> Engine:
             "recursive_triggers=ON",  # so that INSERT OR REPLACE cannot slip past a DELETE trigger
         ):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("unicode_lower", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
