@@ -171,7 +171,7 @@ def _groups(session: Session, items: str) -> Iterator[Group]:
                 yield Group(current, told, tuple(commitments))
             current, commitments = entry_id, []
             told = _read(body)
-        commitments.append(bytes(commitment))
+        commitments.append(bytes(commitment or b""))  # one that was taken away fails the digest
     if current is not None:
         yield Group(current, told, tuple(commitments))
 
