@@ -125,6 +125,7 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def keep(path: Path, figures: Mapping[str, Any]) -> None:
     """Write figures with the machine and the command they came from."""
-    command = "./run bench " + " ".join(sys.argv[1:])
+    name = sys.argv[0].split()[-1]  # __main__ puts it there
+    command = " ".join(["./run bench", name, *sys.argv[1:]])
     path.write_text(json.dumps({"command": command, "machine": machine(), **figures}, indent=1) + "\n")
     print(f"\nwritten to {path}")
