@@ -27,6 +27,7 @@ from broadcaster.storage.tables import Staff
 
 ROLES = ("admin", "marketer", "agent", "auditor")
 LANGUAGES = ("en", "fr")
+TIME_ZONES = frozenset(zoneinfo.available_timezones())
 INVITATION = timedelta(days=3)
 
 
@@ -271,7 +272,7 @@ def _email(text: str) -> str:
 def check_place(language: str, time_zone: str) -> None:
     """Raise InvalidInput for a language we do not speak or a time zone nobody knows."""
     _one_of(language, LANGUAGES, "language")
-    _one_of(time_zone, zoneinfo.available_timezones(), "time_zone")
+    _one_of(time_zone, TIME_ZONES, "time_zone")
 
 
 def _one_of(value: str, known: Iterable[str], field: str) -> None:
