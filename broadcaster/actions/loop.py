@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broadcaster.actions import campaigns, dispatch, inbound, messages, planning, polling, privacy, sequencer
+from broadcaster.actions import campaigns, dispatch, messages, obeying, planning, polling, privacy, receipts, sequencer
 from broadcaster.actions.imports import pending
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError
@@ -45,8 +45,8 @@ JOBS = (
     Job("cancel", campaigns.sweep_cancelled),
     Job("finish", planning.finish_runs),
     Job("sequence", sequencer.sequence),
-    Job("receipts", inbound.match_parked),
-    Job("reviews", inbound.close_overdue_reviews, every_seconds=60.0),
+    Job("receipts", receipts.match_parked),
+    Job("reviews", obeying.close_overdue_reviews, every_seconds=60.0),
     Job("messages", messages.send_due),
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),

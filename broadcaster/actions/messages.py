@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlmodel import Session
 
 from broadcaster.actions import accounts
 from broadcaster.actions.organisation import setting
 from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.told import Told
 from broadcaster.channels import registry
-from broadcaster.channels.contract import AccountConfig, Sender, boottime
+from broadcaster.channels.contract import Sender, boottime
 from broadcaster.core import deliveries, templates
 from broadcaster.core.deliveries import Idempotency, Outcome, State
 from broadcaster.core.errors import MessageRejected
 from broadcaster.core.event_types import Changed, MessageSettled
-from broadcaster.core.messages import CallResult, Inbound, Outbound
+from broadcaster.core.messages import CallResult, Outbound
 from broadcaster.core.replies import ReplyKind, reply
 from broadcaster.storage import conversations, log, people
 from broadcaster.storage.tables import (
@@ -38,25 +39,6 @@ _ANSWER_SECONDS = 60.0
 _MOST = 50
 
 logger = logging.getLogger(__name__)
-
-
-class Told(Protocol):
-    """An inbound event with what is known about it (``actions/inbound``)."""
-
-    @property
-    def runtime(self) -> Runtime: ...
-    @property
-    def session(self) -> Session: ...
-    @property
-    def config(self) -> AccountConfig: ...
-    @property
-    def event(self) -> Inbound: ...
-    @property
-    def address(self) -> Address: ...
-    @property
-    def step_id(self) -> int | None: ...
-    @property
-    def now(self) -> datetime: ...
 
 
 def keep_inbound(told: Told, *, intent: str, rule: str) -> Message:

@@ -3,89 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from broadcaster.actions import accounts, inbound, messages
 from broadcaster.actions import consent as consent_actions
+from broadcaster.actions import inbound, messages
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
-from broadcaster.channels.contract import AccountConfig
 from broadcaster.core.consent import Action, Basis, Source
-from broadcaster.core.deliveries import Outcome, ReceiptKind
-from broadcaster.core.messages import Inbound, InboundKind, Receipt
+from broadcaster.core.messages import Inbound, InboundKind
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.twilio import FakeTwilio
-from broadcaster.storage import conversations
 from tests import factories
-from tests.actions.scene import Scene, scene
-
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
-_keys = itertools.count(1)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeTwilio]:
-    with FakeTwilio() as server:
-        yield server
-
-
-@pytest.fixture
-def s(runtime: Runtime, fake: FakeTwilio) -> Scene:
-    """Two people who agreed an hour ago."""
-    made = scene(runtime, fake, 2, consenting=False)
-    acts = [made.act(Action.GRANTED, address, at=NOW - timedelta(hours=1)) for _, address in made.people]
-    consent_actions.record(runtime, acts, actor="person")
-    return made
-
-
-def config(s: Scene) -> AccountConfig:
-    with s.runtime.db.reading() as session:
-        return accounts.config(s.runtime, session, s.account)
-
-
-def number(n: int) -> str:
-    return factories.address_value("sms", n)
-
-
-def said(text: str, *, who: int = 1, at: datetime = NOW, key: str = "", **more: Any) -> Inbound:
-    kind = more.pop("kind", InboundKind.TEXT)
-    return Inbound(key or f"e{next(_keys)}", kind, number(who), at, text=text, **more)
-
-
-def tell(s: Scene, *events: Inbound | Receipt) -> list[consent_actions.Recorded]:
-    return inbound.apply(s.runtime, config(s), events)
-
-
-def standing(s: Scene, who: int = 1) -> str | None:
-    query = "SELECT standing FROM consent_state WHERE address_id = :a AND purpose_id = :p"
-    found = s.rows(query, a=s.people[who - 1][1], p=s.purpose)
-    return found[0][0] if found else None
-
-
-def together(*works: Any) -> list[BaseException]:
-    """Run these at once; return what they raised."""
-    failed: list[BaseException] = []
-    start = threading.Barrier(len(works))
-
-    def one(work: Any) -> None:
-        start.wait()
-        try:
-            work()
-        except Exception as problem:
-            failed.append(problem)
-
-    threads = [threading.Thread(target=one, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return failed
-
+from tests.actions.scene import Scene
+from tests.actions.talk import NOW, config, number, said, standing, tell, together
 
 # a stop
 
@@ -299,97 +231,3 @@ def test_one_broken_account_does_not_hold_up_the_confirmations_of_others(s: Scen
     s.change("UPDATE message SET account_id = :o WHERE id = :m", o=other, m=last)
     messages.send_due(s.runtime)
     assert s.rows("SELECT state FROM message WHERE id = :m", m=last) == [("accepted",)]
-
-
-# receipts
-
-
-def receipt(provider_id: str, kind: ReceiptKind, *, key: str = "", **more: Any) -> Receipt:
-    return Receipt(key or f"r{next(_keys)}", provider_id, kind, datetime.now(UTC), **more)
-
-
-@pytest.fixture
-def sent(s: Scene) -> tuple[Scene, str]:
-    """A message the provider took, with its id there."""
-    s.launch()
-    s.drain()
-    return s, s.rows("SELECT provider_id FROM step ORDER BY id")[0][0]
-
-
-def state_of(s: Scene, provider_id: str) -> list[tuple[Any, ...]]:
-    return s.rows("SELECT state, reason, receipt FROM step WHERE provider_id = :p", p=provider_id)
-
-
-KINDS = [ReceiptKind.SENT, ReceiptKind.DELIVERED, ReceiptKind.READ]
-
-
-def test_receipts_in_any_order_and_twice_come_to_the_same(sent: tuple[Scene, str]) -> None:
-    s, provider_id = sent
-    for order in itertools.permutations(KINDS):
-        s.change("UPDATE step SET receipt = NULL")
-        told = [receipt(provider_id, kind) for kind in order]
-        tell(s, *told, *told)
-        assert state_of(s, provider_id) == [("accepted", None, "read")], order
-
-
-def test_receipts_told_at_once_do_not_overwrite_one_another(sent: tuple[Scene, str]) -> None:
-    s, provider_id = sent
-    for _ in range(5):
-        s.change("UPDATE step SET receipt = NULL")
-        told = [receipt(provider_id, kind) for kind in KINDS]
-        assert together(*[lambda one=one: tell(s, one) for one in told]) == []
-        inbound.match_parked(s.runtime)
-        assert state_of(s, provider_id) == [("accepted", None, "read")]
-
-
-def test_a_receipt_that_comes_before_the_answer_is_kept_for_it(s: Scene) -> None:
-    s.launch()
-    early = receipt("SM" + "0" * 31 + "1", ReceiptKind.DELIVERED)
-    tell(s, early)
-    s.drain()
-    inbound.match_parked(s.runtime)
-    assert state_of(s, early.provider_id) == [("accepted", None, "delivered")]
-
-
-def test_receipts_of_messages_nobody_knows_stand_in_nobodys_way(sent: tuple[Scene, str]) -> None:
-    s, provider_id = sent
-    with s.runtime.db.transaction() as session:
-        for n in range(501):
-            values = {"account": s.account, "key": f"u{n}", "provider_id": f"nobody{n}", "kind": "sent"}
-            moments = {"occurred": NOW, "now": NOW, "outcome": None, "code": None, "step": None, "attempt": None}
-            conversations.store_receipt(session, {**values, **moments})
-    tell(s, receipt(provider_id, ReceiptKind.DELIVERED))
-    assert state_of(s, provider_id) == [("accepted", None, "delivered")]
-
-
-def test_a_receipt_with_our_reference_settles_a_call_without_an_answer(s: Scene, fake: FakeTwilio) -> None:
-    fake.script(Behaviour.ERROR_500, Behaviour.ERROR_500)
-    s.launch()
-    s.drain()
-    assert s.states() == {"unknown": 2}
-    [(first, attempt), (second, _)] = s.rows("SELECT id, attempt FROM step ORDER BY id")
-    tell(s, receipt("SMa", ReceiptKind.DELIVERED, reference=f"s{first}.{attempt}"))
-    tell(s, receipt("SMb", ReceiptKind.DELIVERED, reference=f"s{second}.{attempt + 1}"))
-    assert s.rows("SELECT state, receipt FROM step ORDER BY id") == [("accepted", "delivered"), ("unknown", None)]
-    assert s.verified().problems == []
-
-
-def test_a_failed_receipt_fails_the_step_and_a_block_reaches_the_ledger(sent: tuple[Scene, str]) -> None:
-    s, provider_id = sent
-    tell(s, receipt(provider_id, ReceiptKind.FAILED, outcome=Outcome.RECIPIENT_OPTED_OUT))
-    assert state_of(s, provider_id) == [("failed", "provider_opt_out", "failed")]
-    assert "objected" in {standing(s, 1), standing(s, 2)}
-    assert s.verified().problems == []
-
-
-def test_proof_of_delivery_outlives_a_failed_receipt(sent: tuple[Scene, str]) -> None:
-    s, provider_id = sent
-    tell(s, receipt(provider_id, ReceiptKind.DELIVERED), receipt(provider_id, ReceiptKind.FAILED))
-    assert state_of(s, provider_id) == [("accepted", None, "delivered")]
-
-
-def test_proof_of_delivery_after_a_failed_receipt_takes_the_failure_back(sent: tuple[Scene, str]) -> None:
-    """Receipts are shuffled: what was delivered must not stay in the report as failed."""
-    s, provider_id = sent
-    tell(s, receipt(provider_id, ReceiptKind.FAILED), receipt(provider_id, ReceiptKind.DELIVERED))
-    assert state_of(s, provider_id) == [("accepted", None, "delivered")]

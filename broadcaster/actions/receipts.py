@@ -1,0 +1,57 @@
+"""What a provider says later of a message it took: kept once, given to its step as soon as that is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from broadcaster.actions import consent as consent_actions
+from broadcaster.actions import consequences
+from broadcaster.actions.rendering import attempt_of
+from broadcaster.actions.runtime import Runtime
+from broadcaster.channels.contract import AccountConfig
+from broadcaster.core.deliveries import Outcome
+from broadcaster.core.messages import Receipt
+from broadcaster.storage import conversations
+from broadcaster.storage.tables import Step
+
+
+def keep(runtime: Runtime, session: Session, config: AccountConfig, event: Receipt, now: datetime) -> None:
+    """Keep a receipt, match what is known; one that says blocked is a refusal, one that says dead marks the address."""
+    attempt = attempt_of(event.reference)
+    values = {
+        "account": config.id,
+        "key": event.event_key,
+        "provider_id": event.provider_id,
+        "kind": event.kind.value,
+        "outcome": None if event.outcome is None else event.outcome.value,
+        "code": event.provider_code,
+        "occurred": event.occurred_at,
+        "now": now,
+        "step": None if attempt is None else attempt[0],
+        "attempt": None if attempt is None else attempt[1],
+    }
+    conversations.store_receipt(session, values)
+    settle_receipts(runtime, session)
+
+
+def settle_receipts(runtime: Runtime, session: Session) -> None:
+    """Match parked receipts and draw the consequences of failed ones."""
+    session.flush()
+    for step_id, receipt in conversations.match_receipts(session):
+        step = session.get_one(Step, step_id)
+        if receipt.outcome == Outcome.RECIPIENT_OPTED_OUT:
+            act = consequences.block(runtime, session, step.id, step.address_id, receipt.provider_code)
+            consent_actions.record_in(runtime, session, [act])
+        elif receipt.outcome == Outcome.RECIPIENT_UNREACHABLE:
+            consequences.mark_invalid(runtime, session, step.address_id, receipt.provider_code or "receipt")
+
+
+def match_parked(runtime: Runtime) -> None:
+    """Try again to match receipts that came before their message was settled."""
+    with runtime.db.reading() as session:
+        if not conversations.any_parked(session):
+            return
+    with runtime.db.transaction("provider") as session:
+        settle_receipts(runtime, session)

@@ -1,0 +1,67 @@
+"""One inbound event with everything that is known about it, and the consent event it may be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from broadcaster.actions import consent as consent_actions
+from broadcaster.actions.consent import Recorded
+from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
+from broadcaster.channels.contract import AccountConfig
+from broadcaster.core import keywords
+from broadcaster.core.consent import Action, Actor, Source
+from broadcaster.core.messages import Inbound
+from broadcaster.storage import consent
+from broadcaster.storage.consent import NewConsent
+from broadcaster.storage.tables import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event with everything that is known about it."""
+
+    runtime: Runtime
+    session: Session
+    config: AccountConfig
+    event: Inbound
+    address: Address
+    step_id: int | None
+    now: datetime
+
+    def act(self, action: Action, purpose_id: int, *, actor: Actor, source: Source, rule: str = "") -> NewConsent:
+        """Return the consent event that this inbound event is."""
+        fact = f"inbound:{self.config.id}:{self.event.event_key}:{purpose_id}:{action.value}"
+        return NewConsent(
+            key=hashlib.sha256(fact.encode()).digest(),
+            address_id=self.address.id,
+            purpose_id=purpose_id,
+            action=action,
+            actor=actor,
+            source=source,
+            occurred_at=self._when(action),
+            clock=f"account:{self.config.id}",
+            evidence={
+                "words": self.event.text[:2000],
+                "payload": self.event.payload[:200],
+                "rule": rule,
+                "detector": keywords.VERSION,
+                "event_key": self.event.event_key,
+            },
+            step_id=self.step_id,
+        )
+
+    def _when(self, action: Action) -> datetime:
+        """A refusal dated by the person's own machine counts from its receipt: a slow clock must not undo it."""
+        trusted = registry.capabilities_of(self.config.channel).trusted_clock
+        return self.now if not trusted and action in consent_actions.CLOSING else self.event.occurred_at
+
+    def record(self, *acts: NewConsent) -> Recorded:
+        return consent_actions.record_in(self.runtime, self.session, acts)
+
+    def marketing(self) -> int:
+        return consent.purpose_id(self.session, "marketing")
