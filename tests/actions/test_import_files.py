@@ -113,6 +113,9 @@ def archive(tmp_path: Path, parts: dict[str, str | bytes]) -> Path:
 
 BOOK = workbook([["email", "name"], ["ann@example.org", "Ann"]])
 SHEET = "xl/worksheets/sheet1.xml"
+RELS = "xl/_rels/workbook.xml.rels"
+FAR = BOOK[SHEET].replace('r="B2"', 'r="XFD1048576"')
+WITH_X = '<worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 
 
 def test_a_sheet_is_read(tmp_path):
@@ -123,10 +126,21 @@ def test_a_sheet_is_read(tmp_path):
     "parts,code",
     [
         ({SHEET: b" " * 150_000_000}, "unpacked_size"),
-        ({SHEET: BOOK[SHEET].replace('r="B2"', 'r="XFD1048576"')}, "sheet_size"),
+        ({SHEET: FAR}, "sheet_size"),
         ({SHEET: '<!DOCTYPE x [<!ENTITY a "b">]>' + BOOK[SHEET]}, "xml_entity"),
         ({SHEET: '<!DOCTYPE x SYSTEM "file:///etc/passwd">' + BOOK[SHEET]}, "xml_entity"),
         ({SHEET: BOOK[SHEET].encode("utf-16")}, "xml_entity"),
+        ({SHEET: FAR.replace('"', "'")}, "sheet_size"),
+        ({SHEET: FAR.replace('<c r="XFD', '<c a=">" r="XFD')}, "sheet_size"),
+        ({SHEET: FAR.replace('<c r="XFD', "<c" + " " * 1_200_000 + 'r="XFD')}, "sheet_size"),
+        ({SHEET: FAR.replace("<c ", "<x:c ").replace("</c>", "</x:c>").replace("<worksheet", WITH_X)}, "sheet_size"),
+        (
+            {SHEET: BOOK[SHEET].replace("</sheetData>", f'<row r="1048576">{"<c/>" * 16_000}</row></sheetData>')},
+            "sheet_size",
+        ),
+        ({"xl/far.bin": FAR, RELS: BOOK[RELS].replace("worksheets/sheet1.xml", "far.bin")}, "file_type"),
+        ({SHEET: BOOK[SHEET].replace("</worksheet>", "")}, "file_type"),
+        ({SHEET: "x" + BOOK[SHEET]}, "file_type"),
         ({"xl/vbaProject.bin": b"x"}, "file_type"),
         ({"../../evil.xml": b"x"}, "file_type"),
         ({"xl/workbook.xml": None}, "file_type"),

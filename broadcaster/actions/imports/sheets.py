@@ -6,8 +6,10 @@ import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from xml.parsers import expat
 
 import python_calamine
 
@@ -16,8 +18,8 @@ from broadcaster.core.errors import InvalidInput
 MAX_UNPACKED = 60_000_000  #: bytes of all parts together; larger tables come as CSV
 MAX_COLUMNS = 300
 MAX_CELLS = 6_000_000
-_ENTITY = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_CELL = re.compile(rb"<c\b[^>]*?\br=\"([A-Za-z]{1,4})(\d{1,8})\"")
+_DIGITS = "0123456789"
+_TEXT = frozenset({"v", "t", "is", "si", "f"})  #: most of what a workbook consists of, and nothing to look at
 _BLOCK = 1 << 20
 
 
@@ -52,39 +54,97 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
     odd = any(".." in name or name.startswith("/") or "\\" in name for name in names)
     if odd or "xl/workbook.xml" not in names or any("vbaProject" in name for name in names):
         raise _not_a_workbook()
+    if any(part.flag_bits & 1 for part in parts):
+        raise _not_a_workbook()
     for part in parts:
-        if part.flag_bits & 1:
-            raise _not_a_workbook()
-        if part.filename.endswith((".xml", ".rels")):
-            _check_xml(archive, part)
+        with archive.open(part) as stream:
+            _check_part(part.filename.lower(), stream)
 
 
-def _check_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    """Read a part in pieces: no entities, and no cell so far out that the table between would fill the memory."""
-    columns = lines = read = 0
-    tail = b""
-    with archive.open(part) as stream:
-        while block := stream.read(_BLOCK):
-            read += len(block)
-            if read > MAX_UNPACKED:
-                raise InvalidInput("The workbook is too large.", code="unpacked_size", field="file")
-            text = tail + block
-            if _ENTITY.search(text) or b"\0" in text:
-                raise InvalidInput("The workbook defines entities.", code="xml_entity", field="file")
-            if "worksheets/" in part.filename:
-                for column, line in _CELL.findall(text):
-                    columns, lines = max(columns, _column(column)), max(lines, int(line))
-            tail = text[-256:]
-    if columns > MAX_COLUMNS or columns * lines > MAX_CELLS:
-        message = "The sheet has cells too far out, or too many; save the table as CSV."
-        raise InvalidInput(message, code="sheet_size", field="file")
+def _check_part(name: str, stream: IO[bytes]) -> None:
+    """Read a part in pieces: what it says of its size is not believed."""
+    reader = _Cells(sheets_follow=name == "xl/_rels/workbook.xml.rels")
+    is_xml = name.endswith((".xml", ".rels"))
+    read = 0
+    while block := stream.read(_BLOCK):
+        read += len(block)
+        if read > MAX_UNPACKED:
+            raise InvalidInput("The workbook is too large.", code="unpacked_size", field="file")
+        if is_xml:
+            reader.feed(block)
+    if is_xml:
+        reader.feed(b"", last=True)
 
 
-def _column(letters: bytes) -> int:
+class _Cells:
+    """The outermost cell of a part: the parser makes a table of everything in between, and dies if it is too large.
+
+    Raises InvalidInput ``sheet_size``, ``xml_entity``, and ``file_type`` for what is no XML in UTF-8.
+    """
+
+    def __init__(self, *, sheets_follow: bool) -> None:
+        self.sheets_follow = sheets_follow
+        self.row = self.column = self.rows = self.columns = 0
+        self.parser = expat.ParserCreate("utf-8")
+        self.parser.StartElementHandler = self._begins
+        self.parser.StartDoctypeDeclHandler = _refuse_doctype
+
+    def feed(self, block: bytes, *, last: bool = False) -> None:
+        if b"\0" in block:
+            raise _entities()
+        try:
+            self.parser.Parse(block, last)
+        except expat.ExpatError:
+            raise _not_a_workbook() from None
+
+    def _begins(self, name: str, attributes: dict[str, str]) -> None:
+        if name in _TEXT:
+            return
+        kind = name.rpartition(":")[2]
+        if kind == "c":
+            self._cell(attributes.get("r", ""))
+        elif kind == "row":
+            told = attributes.get("r", "")
+            self.row, self.column = _number(told) if told else self.row + 1, 0
+        elif kind == "Relationship" and self.sheets_follow and not attributes.get("Target", "").endswith(".xml"):
+            raise _not_a_workbook()  # a sheet under another name would not have been looked through
+
+    def _cell(self, place: str) -> None:
+        """Go to *place* ("B2"); a cell that says none stands right of the last."""
+        if place:
+            letters = place.rstrip(_DIGITS)
+            self.column, self.row = _column(letters), _number(place[len(letters) :])
+        else:
+            self.column += 1
+        if self.column > self.columns or self.row > self.rows:
+            self.columns, self.rows = max(self.columns, self.column), max(self.rows, self.row)
+            if self.columns > MAX_COLUMNS or self.columns * self.rows > MAX_CELLS:
+                message = "The sheet has cells too far out, or too many; save the table as CSV."
+                raise InvalidInput(message, code="sheet_size", field="file")
+
+
+def _refuse_doctype(*_told: object) -> None:
+    raise _entities()
+
+
+def _entities() -> InvalidInput:
+    return InvalidInput("The workbook defines entities.", code="xml_entity", field="file")
+
+
+@lru_cache(maxsize=MAX_COLUMNS)
+def _column(letters: str) -> int:
+    if not re.fullmatch(r"[A-Za-z]{1,4}", letters):
+        raise _not_a_workbook()
     number = 0
     for letter in letters.upper():
-        number = number * 26 + letter - 64
+        number = number * 26 + ord(letter) - 64
     return number
+
+
+def _number(digits: str) -> int:
+    if not digits or len(digits) > 8 or digits.strip(_DIGITS):
+        raise _not_a_workbook()
+    return int(digits)
 
 
 def _sheet_name(path: Path, sheet: str) -> str:
