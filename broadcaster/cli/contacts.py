@@ -208,6 +208,8 @@ def find(obj: Context, /, text: str, limit: int, after: int | None, as_json: boo
     if as_json:
         show({"contacts": [asdict(one) for one in page.lines], "cursor": page.cursor}, as_json=True)
         return
+    if not page.lines:
+        click.echo("nobody was found", err=True)
     for one in page.lines:
         click.echo(
             f"{one.id:>8}  {one.name:<30} {one.country or '--'} {one.language or '--'}  {', '.join(one.addresses)}"

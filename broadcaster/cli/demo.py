@@ -33,7 +33,7 @@ from broadcaster.cli.demo_world import (
 from broadcaster.fakes.server import post
 from broadcaster.storage import demonstration
 
-_STOPPERS = 60
+_STOPPERS = 60  #: at most; of a small company a quarter
 
 
 @dataclass(slots=True)
@@ -129,8 +129,9 @@ def _answers(world: World, story: Story, bar: Progress) -> None:
     """Let people answer: stop in many words, one click, a kind word; wait until every refusal is in the ledger."""
     mails = world.mail.messages()
     texts = story.sent[0]["sms"]
-    task = bar.add_task("People answer", total=_STOPPERS)
-    for n in range(_STOPPERS):
+    stoppers = min(_STOPPERS, len(world.people) // 4)
+    task = bar.add_task("People answer", total=stoppers)
+    for n in range(stoppers):
         word = STOPS[n % len(STOPS)]
         if n % 3 == 0 and n // 3 < len(texts):
             number = texts[n // 3]
@@ -144,7 +145,7 @@ def _answers(world: World, story: Story, bar: Progress) -> None:
             story.stopped.add(("email", mails[n].recipient))
         bar.update(task, completed=n + 1)
     for n, word in enumerate(ORDINARY):
-        world.mail.reply(mails[_STOPPERS + n], word)
+        world.mail.reply(mails[stoppers + n], word)
 
     def obeyed() -> bool:
         with world.runtime.db.reading() as session:

@@ -16,6 +16,8 @@ from broadcaster.cli.setup import prepare
 from broadcaster.config import Settings, read_keys
 
 _WEB_THREADS = 8
+#: A provider reports a whole campaign at once: its calls wait inside, and not before a closed door.
+_CONNECTIONS = 500
 
 
 @click.command()
@@ -70,12 +72,20 @@ def page_server(runtime: Runtime, settings: Settings) -> Any:
     """Return the web server, listening; ``run`` serves and ``close`` ends it."""
     from waitress.server import create_server
 
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every short wait
+    logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns of every short wait and of every full house
 
     from web.app import create_app
 
     host, _, port = settings.listen.rpartition(":")
-    return create_server(create_app(runtime), host=host, port=int(port), threads=_WEB_THREADS, ident="")
+    return create_server(
+        create_app(runtime),
+        host=host,
+        port=int(port),
+        threads=_WEB_THREADS,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,
+        ident="",
+    )
 
 
 def serve_pages(runtime: Runtime, settings: Settings) -> None:
