@@ -30,6 +30,7 @@ class AccountForm(FormModel):
 
     name: Line | None = None
     brand: int | None = None
+    channel: Line | None = None
     base_url: Line | None = None
     rate_per_second: float | None = None
     concurrency: int = 64

@@ -7,7 +7,11 @@ from web import vocabulary
 from web.language import _l
 
 PROVIDERS = {
-    "sandbox": (_l("Sandbox"), _l("Sends nothing. What would have gone out stands in the outbox."), "flask"),
+    "sandbox": (
+        _l("Sandbox"),
+        _l("Any channel without an account anywhere: sends nothing, what would have gone out stands in the outbox."),
+        "flask",
+    ),
     "smtp": (_l("E-mail (SMTP)"), _l("Any mail server; answers and bounces are read from a mailbox."), "mail"),
     "telegram": (_l("Telegram bot"), _l("People start a chat with your bot first."), "brand-telegram"),
     "twilio": (_l("SMS by Twilio"), _l("A number or a messaging service at Twilio."), "device-mobile"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from broadcaster.actions import accounts
@@ -39,9 +39,10 @@ def index() -> ResponseReturnValue:
 @pages.post("/accounts/sandbox")
 @require(Area.ACCOUNTS)
 def add_sandbox() -> ResponseReturnValue:
-    """Make a sandbox account, and a brand if there is none, in one click."""
+    """Make a sandbox account for a channel, and a brand if there is none, in one click."""
+    channel = registry.get(registry.SANDBOX, request.form.get("channel", "")).capabilities.channel
     with runtime().db.reading() as session:
-        known = [row for row in listings.accounts(session) if row.provider == "sandbox" and row.state != "disabled"]
+        known = [row for row in listings.accounts(session) if _tries(row, channel)]
         names = {row.name for row in listings.accounts(session)}
         brand = next((row.id for row in listings.brands(session)), None)
         organisation = str(setting(session, "name"))
@@ -52,17 +53,30 @@ def add_sandbox() -> ResponseReturnValue:
     if brand is None:
         name = organisation or "Broadcaster"
         brand = create_brand(runtime(), key="main", name=name, actor=by)
-    name = next(one for one in ("Sandbox", *(f"Sandbox {n}" for n in range(2, 1000))) if one not in names)
-    made = accounts.create(runtime(), brand_id=brand, provider="sandbox", name=name, settings={}, actor=by)
+    plain = _sandbox_name(channel)
+    name = next(one for one in (plain, *(f"{plain} {n}" for n in range(2, 1000))) if one not in names)
+    made = accounts.create(
+        runtime(), brand_id=brand, provider=registry.SANDBOX, channel=channel, name=name, settings={}, actor=by
+    )
     flash(_("The sandbox is ready. It sends nothing; what would go out stands in the outbox."), "success")
     return redirect(url_for("accounts.show", account_id=made), 303)
+
+
+def _tries(row: Account, channel: str) -> bool:
+    return row.provider == registry.SANDBOX and row.channel == channel and row.state != "disabled"
+
+
+def _sandbox_name(channel: str) -> str:
+    return _("Sandbox for %(channel)s", channel=say.channel(channel))
 
 
 @pages.get("/accounts/new")
 @require(Area.ACCOUNTS)
 def choose() -> ResponseReturnValue:
     """Show the providers to choose from."""
-    return render_template("accounts/choose.html", providers=list(registry.CHANNELS), say=say)
+    return render_template(
+        "accounts/choose.html", providers=sorted(registry.CHANNELS, key=lambda name: name != registry.SANDBOX), say=say
+    )
 
 
 @pages.get("/accounts/new/<provider>")
@@ -71,7 +85,7 @@ def new(provider: str) -> ResponseReturnValue:
     channel = registry.get(provider)
     begin: dict[str, Any] = {PREFIX + one.name: one.default for one in channel.fields if not one.secret}
     begin |= {
-        "name": say.provider(provider),
+        "name": _sandbox_name("email") if provider == registry.SANDBOX else say.provider(provider),
         "rate_per_second": channel.capabilities.rate_per_second,
         "concurrency": 64,
     }
@@ -89,6 +103,7 @@ def create(provider: str) -> ResponseReturnValue:
                 runtime(),
                 brand_id=_brand(data.brand),
                 provider=provider,
+                channel=data.channel or "",
                 name=data.name or "",
                 settings=data.settings(),
                 actor=actor(me().id),
@@ -221,6 +236,7 @@ def _form(provider: str, form: Form[Any], row: Account | None = None) -> str:
         provider=provider,
         say=say,
         groups=groups(provider),
+        channels=[(one, say.channel(one)) for one in registry.channels_of(provider)],
         kept={PREFIX + name for name in kept},
         brands=brands,
         currency=currency,

@@ -101,7 +101,7 @@ def _form(form: Form[ContactForm], known: Choices, **more: Any) -> str:
         interests=[(key, vocabulary.label(words_, key), "") for key, words_ in known.interests],
         attributes=shapes.attribute_choices(known),
         kinds=list(vocabulary.CONTACT_KINDS.items()),
-        channels=[one for one in vocabulary.CHANNELS.items() if one[0] != "sandbox"],
+        channels=list(vocabulary.CHANNELS.items()),
         countries=vocabulary.countries(),
         tongues=vocabulary.tongues(),
     )

@@ -65,7 +65,7 @@ def checklist(found: Overview) -> list[Step]:
         Step(
             found.accounts > 0,
             _("Connect a sender"),
-            _("Start with the sandbox: it sends nothing and shows what would go out."),
+            _("Start with the sandbox: it stands in for any channel, sends nothing and shows what would go out."),
             "accounts.index",
         ),
         Step(

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from broadcaster.actions import outbox
+from broadcaster.channels import registry
 from broadcaster.storage import listings
 from web.access import Area, require
 from web.context import runtime
@@ -30,7 +31,7 @@ KINDS = {
 def index() -> ResponseReturnValue:
     found = page(outbox.letters(runtime(), before=cursor(), limit=LIMIT + 1), lambda one: one.id)
     with runtime().db.reading() as session:
-        sandbox = any(one.provider == "sandbox" and one.state == "active" for one in listings.accounts(session))
+        sandbox = any(one.provider == registry.SANDBOX and one.state == "active" for one in listings.accounts(session))
     return render_template("outbox/index.html", page=found, sandbox=sandbox, kinds=KINDS)
 
 

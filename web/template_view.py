@@ -187,6 +187,6 @@ def brand(chosen: int | None) -> int:
 def is_sandbox(account_id: int) -> bool:
     with runtime().db.reading() as session:
         try:
-            return listings.find(session, Account, account_id).provider == "sandbox"
+            return listings.find(session, Account, account_id).provider == registry.SANDBOX
         except NotFound:
             return False

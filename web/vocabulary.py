@@ -15,7 +15,6 @@ CHANNELS = {
     "sms": _l("SMS"),
     "telegram": "Telegram",
     "whatsapp": "WhatsApp",
-    "sandbox": _l("Sandbox"),
 }
 CONTACT_KINDS = {
     "consumer": _l("Consumer"),

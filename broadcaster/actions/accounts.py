@@ -24,6 +24,7 @@ def create(
     *,
     brand_id: int,
     provider: str,
+    channel: str = "",
     name: str,
     settings: Mapping[str, str],
     base_url: str = "",
@@ -32,10 +33,10 @@ def create(
     cost_micros: int = 0,
     actor: str,
 ) -> int:
-    """Configure a sender. Raises InvalidInput naming the setting that is missing or wrong."""
-    channel = _channel(provider)
+    """Configure a sender; *channel* where the provider serves several. Raises InvalidInput naming what is wrong."""
+    served = registry.get(provider, channel)
     _check_pace(rate_per_second, concurrency, cost_micros)
-    opened, hidden = _sorted_settings(channel, settings)
+    opened, hidden = _sorted_settings(served, settings)
     if not name.strip():
         raise InvalidInput("give the account a name", field="name")
     with runtime.db.transaction(actor) as session:
@@ -44,7 +45,7 @@ def create(
         now = runtime.db.now(session)
         row = Account(
             brand_id=brand_id,
-            channel=channel.capabilities.channel,
+            channel=served.capabilities.channel,
             provider=provider,
             name=name.strip(),
             base_url=_checked_base(base_url),
@@ -78,7 +79,7 @@ def update(
     _check_pace(rate_per_second, concurrency, cost_micros or 0)
     with runtime.db.transaction(actor) as session:
         row = _get(session, account_id)
-        channel = _channel(row.provider)
+        channel = registry.get(row.provider)
         before = _open(runtime, row)
         given = {key: value for key, value in settings.items() if value}
         kept = {key: value for key, value in before.items() if key not in given}
@@ -130,7 +131,7 @@ def check(runtime: Runtime, account_id: int) -> CheckResult:
     with runtime.db.reading() as session:
         row = _get(session, account_id)
         opened = config(runtime, session, account_id)
-    return _channel(row.provider).check(opened)
+    return registry.get(row.provider).check(opened)
 
 
 def stored_secrets(runtime: Runtime, account_id: int) -> frozenset[str]:
@@ -152,10 +153,6 @@ def _get(session: Session, account_id: int) -> Account:
     if row is None:
         raise NotFound("there is no such account")
     return row
-
-
-def _channel(provider: str) -> Channel:
-    return registry.get(provider)
 
 
 def _sorted_settings(channel: Channel, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -204,7 +204,7 @@ def lint(
 def facts_of(channel: str, provider: str | None = None) -> Capabilities:
     """Return what a channel carries, by its provider if one is chosen. Raises NotFound ``channel``."""
     if provider is not None:
-        return registry.get(provider).capabilities
+        return registry.get(provider, channel).capabilities
     for one in registry.CHANNELS.values():
         if one.capabilities.channel == channel:
             return one.capabilities

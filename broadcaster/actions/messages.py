@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from broadcaster.actions import accounts
+from broadcaster.actions import accounts, outbox
 from broadcaster.actions.organisation import setting
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.told import Told
 from broadcaster.channels import registry
 from broadcaster.channels.contract import Sender, boottime
-from broadcaster.core import deliveries, templates
+from broadcaster.core import deliveries
 from broadcaster.core.deliveries import Idempotency, Outcome, State
 from broadcaster.core.errors import MessageRejected
 from broadcaster.core.event_types import Changed, MessageSettled
-from broadcaster.core.messages import CallResult, Outbound
+from broadcaster.core.messages import Button, ButtonKind, CallResult, Media, MediaKind, Outbound
 from broadcaster.core.replies import ReplyKind, reply
 from broadcaster.storage import conversations, log, people
 from broadcaster.storage.tables import (
@@ -114,17 +115,20 @@ def _language(session: Session, address: Address, told: str) -> str:
 
 
 def queue_test(
-    runtime: Runtime, session: Session, *, address_id: int, account_id: int, staff_id: int, rendered: templates.Rendered
+    runtime: Runtime, session: Session, *, address_id: int, account_id: int, staff_id: int, words: Mapping[str, Any]
 ) -> int:
-    """Queue a test of a template to a staff member's own address; it never counts as a delivery."""
+    """Queue a test of a template to a staff member's own address; it never counts as a delivery.
+
+    *words* are ``text``, ``subject``, ``html``, and ``media`` and ``buttons`` as triples of text.
+    """
     now = runtime.db.now(session)
     address = session.get_one(Address, address_id)
-    words = {"text": rendered.text, "subject": f"[Test] {rendered.subject}".strip(), "html": rendered.html}
+    marked = {**words, "subject": f"[Test] {words['subject']}".strip()}
     row = Message(
         address_id=address_id,
         account_id=account_id,
         kind="test",
-        body_ct=seal_for(runtime, session, address, words),
+        body_ct=seal_for(runtime, session, address, marked),
         test_staff_id=staff_id,
         state=State.PLANNED.value,
         due_at=now,
@@ -182,7 +186,7 @@ def _send(runtime: Runtime, message_id: int, senders: dict[int, Sender]) -> None
         session.add(row)
     result = _call(senders[row.account_id], message_id, outbound, gate + _GATE_SECONDS)
     with runtime.db.transaction() as session:
-        _settle(runtime, session, message_id, result, outbound, sandbox=account.provider == "sandbox")
+        _settle(runtime, session, message_id, result, outbound, sandbox=account.provider == registry.SANDBOX)
 
 
 def _permitted(session: Session, row: Message) -> bool:
@@ -201,6 +205,8 @@ def _outbound(runtime: Runtime, session: Session, row: Message, address: Address
         text=str(told.get("text", "")),
         subject=str(told.get("subject", "")),
         html=str(told.get("html", "")),
+        media=tuple(Media(MediaKind(kind), url, name) for kind, url, name in told.get("media", ())),
+        buttons=tuple(Button(ButtonKind(kind), title, value) for kind, title, value in told.get("buttons", ())),
     )
 
 
@@ -233,8 +239,7 @@ def _settle(
     session.add(row)
     if sandbox and verdict.state is State.ACCEPTED:
         address = session.get_one(Address, row.address_id)
-        told = {"to": outbound.to, "subject": outbound.subject, "text": outbound.text, "html": outbound.html}
-        body = seal_for(runtime, session, address, told)
+        body = seal_for(runtime, session, address, outbox.told(outbound))
         if body is not None:
             common = {"account_id": row.account_id, "address_id": row.address_id}
             session.add(OutboxItem(**common, message_id=row.id, body_ct=body, created_at=now))

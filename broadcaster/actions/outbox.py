@@ -1,4 +1,4 @@
-"""Read what the sandbox would have sent."""
+"""Keep and read what the sandbox would have sent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import NotFound
 from broadcaster.core.keys import open_sealed
+from broadcaster.core.messages import Outbound
 from broadcaster.storage import conversations, outbox, people
 from broadcaster.storage.outbox import Sealed
 
@@ -30,6 +32,20 @@ class Letter:
     html: str = field(repr=False)
     buttons: Sequence[Sequence[str]] = field(default=(), repr=False)
     media: Sequence[Sequence[str]] = field(default=(), repr=False)
+    headers: Sequence[Sequence[str]] = field(default=(), repr=False)
+
+
+def told(out: Outbound) -> dict[str, Any]:
+    """Return a message as plain JSON, for the outbox."""
+    return {
+        "to": out.to,
+        "subject": out.subject,
+        "text": out.text,
+        "html": out.html,
+        "buttons": [[one.kind.value, one.title, one.value] for one in out.buttons],
+        "media": [[one.kind.value, one.url, one.filename] for one in out.media],
+        "headers": [list(one) for one in out.headers],
+    }
 
 
 def letters(runtime: Runtime, *, before: int | None = None, limit: int = 50) -> list[Letter]:
@@ -50,9 +66,9 @@ def letter(runtime: Runtime, item_id: int) -> Letter:
 def _opened(runtime: Runtime, one: Sealed) -> Letter:
     key = people.unwrap(runtime.keys, one.key_id, one.wrapping_key, bytes(one.wrapped))
     if one.step_id is None:
-        told = conversations.open_message(key, bytes(one.body))
+        words = conversations.open_message(key, bytes(one.body))
     else:
-        told = json.loads(open_sealed(key, bytes(one.body), b"outbox:step:%d" % one.step_id))
+        words = json.loads(open_sealed(key, bytes(one.body), b"outbox:step:%d" % one.step_id))
     return Letter(
         id=one.id,
         at=one.at,
@@ -60,10 +76,5 @@ def _opened(runtime: Runtime, one: Sealed) -> Letter:
         campaign_id=one.campaign_id,
         campaign=one.campaign,
         kind=one.kind or "",
-        to=str(told.get("to", "")),
-        subject=str(told.get("subject", "")),
-        text=str(told.get("text", "")),
-        html=str(told.get("html", "")),
-        buttons=told.get("buttons", ()),
-        media=told.get("media", ()),
+        **words,
     )

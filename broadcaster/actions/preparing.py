@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from broadcaster.actions.outbox import told
 from broadcaster.actions.rendering import Composer, Person
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
@@ -59,7 +60,7 @@ class Preparer:
         self._sender = sender
         capabilities = registry.get(provider).capabilities
         self._keyed = capabilities.idempotency is Idempotency.KEYED
-        self._sandbox = provider == "sandbox"
+        self._sandbox = provider == registry.SANDBOX
         self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows]] = {}
 
     def load(self, session: Session, batch: LeasedBatch, *, now: datetime) -> list[Item]:
@@ -146,9 +147,6 @@ class Preparer:
         row, out = item.row, item.outbound
         assert out is not None, "the sandbox keeps what it was given"
         key = people.unwrap(self._runtime.keys, row.address_key_id, row.address_wrapping, row.address_key)
-        told: dict[str, Any] = {"to": out.to, "subject": out.subject, "text": out.text, "html": out.html}
-        told |= {"buttons": [[b.kind.value, b.title, b.value] for b in out.buttons]}
-        told |= {"media": [[m.kind.value, m.url, m.filename] for m in out.media]}
-        body = seal(key, json.dumps(told, ensure_ascii=False).encode(), b"outbox:step:%d" % item.step_id)
+        body = seal(key, json.dumps(told(out), ensure_ascii=False).encode(), b"outbox:step:%d" % item.step_id)
         common = {"account_id": self._config.id, "address_id": item.address_id, "message_id": None}
         return {**common, "step_id": item.step_id, "body_ct": body, "created_at": now}

@@ -226,20 +226,20 @@ def send_test(
         raise InvalidInput(broken.message, code=broken.code, field=broken.field)
     with runtime.db.transaction(actor) as session:
         address_id = _own_address(runtime, session, account, member.email, to)
-        rendered = Rendered(shown.text, shown.subject, shown.html, (), ())
+        words = {name: getattr(shown, name) for name in ("text", "subject", "html", "media", "buttons")}
         return messages.queue_test(
-            runtime, session, address_id=address_id, account_id=account_id, staff_id=staff_id, rendered=rendered
+            runtime, session, address_id=address_id, account_id=account_id, staff_id=staff_id, words=words
         )
 
 
 def _own_address(runtime: Runtime, session: Session, account: Account, email: str, to: str) -> int:
     if account.state != "active":
         raise Conflict(f"the account is {account.state}", code="channel_not_ready")
-    facts = registry.get(account.provider)
+    facts = registry.get(account.provider, account.channel)
     scope = None if facts.capabilities.address_scope == "global" else account.id
     value = facts.normalise(to or email)
     wanted = NewAddress(account.channel, scope, facts.capabilities.address_kind, value)
-    own = account.provider == "sandbox" or (account.channel == "email" and value == facts.normalise(email))
+    own = account.provider == registry.SANDBOX or (account.channel == "email" and value == facts.normalise(email))
     if not own:
         known = people.find_address(session, runtime.keys, wanted)
         mine = people.find_address(session, runtime.keys, NewAddress("email", None, "email", email))

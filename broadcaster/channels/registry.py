@@ -9,23 +9,32 @@ from broadcaster.channels.telegram import Telegram
 from broadcaster.channels.twilio import Twilio
 from broadcaster.core.errors import NotFound
 
-#: The key is the provider; ``capabilities.channel`` is the channel it serves.
-CHANNELS: dict[str, Channel] = {
-    "sandbox": Sandbox(),
-    "smtp": Smtp(),
-    "telegram": Telegram(),
-    "twilio": Twilio(),
-}
+SANDBOX = "sandbox"
+
+_REAL: dict[str, Channel] = {"smtp": Smtp(), "telegram": Telegram(), "twilio": Twilio()}
+_BY_CHANNEL = {one.capabilities.channel: one for one in _REAL.values()}
+
+#: The key is the provider, ``capabilities.channel`` the channel it serves. The sandbox serves each; e-mail unless told.
+CHANNELS: dict[str, Channel] = {**_REAL, SANDBOX: Sandbox(_BY_CHANNEL)}
+
+
+def channels_of(provider: str) -> list[str]:
+    """Return the channels an account of *provider* may serve. Raises NotFound."""
+    return list(_BY_CHANNEL) if provider == SANDBOX else [get(provider).capabilities.channel]
 
 
 def capabilities_of(channel: str) -> Capabilities:
-    """Return what a channel can do, by the first provider that serves it."""
-    return next(one.capabilities for one in CHANNELS.values() if one.capabilities.channel == channel)
+    """Return what a channel can do, by the first real provider that serves it."""
+    return _BY_CHANNEL[channel].capabilities
 
 
-def get(name: str) -> Channel:
-    """Return the provider called *name*. Raises NotFound."""
-    try:
-        return CHANNELS[name]
-    except KeyError:
-        raise NotFound(f"there is no provider of that name; there are {', '.join(CHANNELS)}") from None
+def get(provider: str, channel: str = "") -> Channel:
+    """Return the provider of that name, as it serves *channel* (its own if not given). Raises NotFound."""
+    known = CHANNELS.get(provider)
+    if known is None:
+        raise NotFound(f"there is no provider of that name; there are {', '.join(CHANNELS)}")
+    if channel in ("", known.capabilities.channel):
+        return known
+    if provider != SANDBOX or channel not in _BY_CHANNEL:
+        raise NotFound(f"{provider} does not serve that channel", code="channel")
+    return Sandbox(_BY_CHANNEL, channel)

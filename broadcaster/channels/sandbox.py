@@ -1,11 +1,12 @@
-"""The newcomer's channel: accepts everything in process and reaches nobody.
+"""The newcomer's provider: serves any channel, accepts everything in process and reaches nobody.
 
-The dispatcher writes what would have been sent to the sandbox outbox; this file keeps nothing. Three endings of an
-address (before an ``@``, if there is one) show how the rest of the product reacts:
+An account of it stands on a real channel and takes what that channel takes: its addresses, its limits, its consent. The
+dispatcher writes what would have been sent to the sandbox outbox; this file keeps nothing. Three endings before the
+``@`` of a mail address show how the rest of the product reacts:
 
-    ann+bounce@example.test    nobody is there
-    ann+blocked                the person has blocked us
-    ann+slow                   accepted after a second
+    ann+bounce@example.test     nobody is there
+    ann+blocked@example.test    the person has blocked us
+    ann+slow@example.test       accepted after a second
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from broadcaster.channels.contract import (
     AccountConfig,
     Capabilities,
+    Channel,
     CheckResult,
     Field,
     Finished,
@@ -26,11 +29,10 @@ from broadcaster.channels.contract import (
     boottime,
 )
 from broadcaster.core.deliveries import Idempotency, Outcome
-from broadcaster.core.errors import BadSignature, InvalidInput, MessageRejected
-from broadcaster.core.messages import CallResult, ChannelEvent, MediaKind, Outbound
+from broadcaster.core.errors import BadSignature, MessageRejected
+from broadcaster.core.messages import CallResult, ChannelEvent, Outbound
 
-_ADDRESS = re.compile(r"[a-z0-9@+._-]{1,200}")
-_MAGIC = re.compile(r"\+(bounce|blocked|slow)(?:@|\Z)")
+_MAGIC = re.compile(r"\+(bounce|blocked|slow)@")
 _OUTCOMES = {"bounce": Outcome.RECIPIENT_UNREACHABLE, "blocked": Outcome.RECIPIENT_OPTED_OUT}
 _SLOW_SECONDS = 1.0
 
@@ -38,8 +40,9 @@ _SLOW_SECONDS = 1.0
 class SandboxSender:
     """A Sender without a wire."""
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, concurrency: int, limits: Capabilities) -> None:
         self._concurrency = concurrency
+        self._limits = limits
         self._ended: list[Finished] = []
         self._slow: list[tuple[float, Finished]] = []  #: monotonic time at which each ends
 
@@ -52,7 +55,7 @@ class SandboxSender:
 
     def prepare(self, outbound: Outbound) -> Outbound:
         """Check the message. Raises MessageRejected."""
-        limits = Sandbox.capabilities
+        limits = self._limits
         if not outbound.text and not outbound.html and not outbound.media:
             raise MessageRejected("the message is empty")
         if len(outbound.text) > limits.text_max:
@@ -93,31 +96,22 @@ class SandboxSender:
 
 
 class Sandbox:
-    """Tries everything out without an account anywhere."""
+    """Tries everything out without an account anywhere, on one of the channels *known* by their names."""
 
-    capabilities = Capabilities(
-        channel="sandbox",
-        address_kind="opaque",
-        address_scope="global",
-        text_max=4096,
-        media=frozenset(MediaKind),
-        buttons_max=10,
-        button_title_max=64,
-        idempotency=Idempotency.KEYED,
-        rate_per_second=500.0,
-    )
     fields: Sequence[Field] = ()
 
+    def __init__(self, known: Mapping[str, Channel], channel: str = "email") -> None:
+        self._known = known
+        self._like = known[channel]
+        self.capabilities = _without_a_wire(self._like.capabilities)
+
     def normalise(self, address: str, *, region: str | None = None) -> str:
-        """Return *address* in lower case: letters, digits and ``@+._-``, up to 200. Raises InvalidInput."""
-        canonical = address.strip().lower()
-        if not _ADDRESS.fullmatch(canonical):
-            raise InvalidInput("A sandbox address has letters, digits and @ + . _ - only, up to 200.", field="address")
-        return canonical
+        """Return the canonical form of an address on the channel. Raises InvalidInput."""
+        return self._like.normalise(address, region=region)
 
     def sender(self, account: AccountConfig) -> SandboxSender:
-        """Return a sender that accepts everything."""
-        return SandboxSender(account.concurrency)
+        """Return a sender that accepts whatever the account's channel carries."""
+        return SandboxSender(account.concurrency, _without_a_wire(self._known[account.channel].capabilities))
 
     def check(self, account: AccountConfig) -> CheckResult:
         """Say that all is well: there is nothing that could be wrong."""
@@ -134,3 +128,10 @@ class Sandbox:
     def poll(self, account: AccountConfig, cursor: str) -> tuple[Sequence[ChannelEvent], str]:
         """Return nothing."""
         return (), cursor
+
+
+def _without_a_wire(like: Capabilities) -> Capabilities:
+    """Return what a channel can express, promised by somebody who answers at once and never calls back."""
+    return replace(
+        like, idempotency=Idempotency.KEYED, receipts=False, polls=False, webhook=False, rate_per_second=500.0
+    )

@@ -57,6 +57,9 @@ def _row(row: Account) -> dict[str, Any]:
 @click.argument("provider", type=click.Choice(list(registry.CHANNELS)))
 @click.option("--name", required=True)
 @click.option("--brand", required=True, help="A brand's key.")
+@click.option(
+    "--channel", type=click.Choice(registry.channels_of(registry.SANDBOX)), help="Of a sandbox: email if not given."
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An open setting.")
 @click.option("--secret-from-env", "from_env", multiple=True, metavar="KEY=VARIABLE", help="A secret, by a variable.")
 @click.option("--secret-stdin", "from_stdin", metavar="KEY", help="A secret, read from standard input.")
@@ -68,6 +71,7 @@ def add(
     provider: str,
     name: str,
     brand: str,
+    channel: str | None,
     settings: tuple[str, ...],
     from_env: tuple[str, ...],
     from_stdin: str | None,
@@ -92,6 +96,7 @@ def add(
         runtime,
         brand_id=brand_id,
         provider=provider,
+        channel=channel or "",
         name=name,
         settings=given,
         base_url=base_url,

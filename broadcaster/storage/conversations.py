@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
 from sqlmodel import Session, col, select
 
 from broadcaster.core.deliveries import Outcome, Reason, ReceiptKind, later_receipt
@@ -207,17 +206,6 @@ def thread(session: Session, conversation_id: int, *, most: int = 200) -> Sequen
     query = select(Message).where(Message.conversation_id == conversation_id)
     found = session.exec(query.order_by(col(Message.id).desc()).limit(most)).all()
     return list(reversed(found))
-
-
-def outbox(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Row[Any]]:
-    """Return the newest sandbox messages with what is needed to open them."""
-    statement = text(
-        "SELECT o.id, o.address_id, o.step_id, o.message_id, o.body_ct, o.created_at, a.key_id, k.name AS account "
-        "FROM outbox_item o JOIN address a ON a.id = o.address_id JOIN account k ON k.id = o.account_id "
-        "WHERE o.id < :before ORDER BY o.id DESC LIMIT :limit"
-    )
-    values = {"before": before if before is not None else 2**62, "limit": limit}
-    return session.connection().execute(statement, values).all()
 
 
 def last_step_to(session: Session, address_id: int) -> Step | None:

@@ -27,13 +27,16 @@ def by_token(session: Session, token_sha256: str) -> OptInRequest | None:
 
 
 def sender_for(session: Session, channel: str, *, account_id: int | None, brand_id: int | None) -> Account | None:
-    """Return an account in use: *account_id* where only that one knows the address, else one of the brand."""
+    """Return an account in use: *account_id* where only that one knows the address, else one of the brand.
+
+    A real sender comes before a sandbox: a confirmation that reaches nobody is a person who was never asked.
+    """
     query = select(Account).where(Account.channel == channel, Account.state == "active")
     if account_id is not None:
         query = query.where(Account.id == account_id)
     elif brand_id is not None:
         query = query.where(Account.brand_id == brand_id)
-    return session.exec(query.order_by(col(Account.id)).limit(1)).first()
+    return session.exec(query.order_by(col(Account.provider) == "sandbox", col(Account.id)).limit(1)).first()
 
 
 def accounts(session: Session) -> Sequence[Account]:

@@ -46,10 +46,10 @@ def install(runtime: Runtime, *, others: int = 4, send: bool = True) -> Place:
     """Make a person with everything, and some others; send a campaign, let the person answer."""
     brand, purpose, wording = factories.brand_and_purpose(runtime)
     account = factories.account(runtime, brand, "sandbox")
-    crowd = factories.contacts(runtime, others, purpose_id=purpose, channel="sandbox", wording_id=wording)
+    crowd = factories.contacts(runtime, others, purpose_id=purpose, channel="email", wording_id=wording)
     person, address = _person(runtime, purpose, wording)
     if send:
-        factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=[("sandbox", account)])
+        factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=[("email", account)])
         settle(runtime)
         _answer(runtime, account, address)
         settle(runtime)
@@ -68,7 +68,7 @@ def _person(runtime: Runtime, purpose: int, wording: int) -> tuple[int, int]:
     person = contacts.create(runtime, {**first, **more}, actor="cli:test")
     later = {"first_name": "Wilhelmina", "external_id": "KD-4711-canary", "note": "prefers-the-blue-canary"}
     contacts.edit(runtime, person, later, seen=None, actor="cli:test")
-    address = contacts.add_address(runtime, person, "sandbox", "wilhelmina.canary@example.net", actor="cli:test")
+    address = contacts.add_address(runtime, person, "email", "wilhelmina.canary@example.net", actor="cli:test")
     consent(runtime, address, purpose, wording)
     return person, address
 

@@ -95,7 +95,7 @@ class Scene:
 def scene(runtime: Runtime, fake: FakeServer | None, count: int = 3, **options: Any) -> Scene:
     """Make *count* consenting people on the channel of *fake*; without one, the sandbox."""
     brand, purpose, wording = factories.brand_and_purpose(runtime)
-    provider, channel, settings = "sandbox", "sandbox", {}
+    provider, channel, settings = "sandbox", "email", {}
     if isinstance(fake, FakeTelegram):
         provider, channel, settings = "telegram", "telegram", {"token": TOKEN, "webhook_secret": "s3cret"}
     elif isinstance(fake, FakeTwilio):

@@ -425,8 +425,8 @@ def test_an_account_that_cannot_be_opened_does_not_keep_the_others_from_sending(
     s = scene(runtime, fake, 1)
     purpose, brand, good = s.purpose, s.brand, s.account
     other = factories.account(runtime, brand, "sandbox")
-    factories.contacts(runtime, 1, purpose_id=purpose, channel="sandbox", start=50)
-    lanes = [("telegram", good), ("sandbox", other)]
+    factories.contacts(runtime, 1, purpose_id=purpose, channel="email", start=50)
+    lanes = [("telegram", good), ("email", other)]
     factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=lanes)
     [run] = planning.start_due(runtime)
     planning.plan_range(runtime, run)

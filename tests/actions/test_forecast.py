@@ -48,11 +48,9 @@ def company(runtime: Runtime, people: int = 60, *, seed: int = 1, launch: bool =
     brand, purpose, _ = factories.brand_and_purpose(runtime)
     chance = random.Random(seed)
     box, phone = (factories.account(runtime, brand, one, **dict(options)) for one, options in SENDERS)
-    made = factories.contacts(runtime, people, purpose_id=purpose, channel="sandbox")
+    made = factories.contacts(runtime, people, purpose_id=purpose, channel="email")
     made += factories.contacts(runtime, people // 3, purpose_id=purpose, channel="sms", start=5000)
-    made += factories.contacts(
-        runtime, people // 3, purpose_id=purpose, channel="sandbox", start=7000, consenting=False
-    )
+    made += factories.contacts(runtime, people // 3, purpose_id=purpose, channel="email", start=7000, consenting=False)
     refused = [address for _, address in chance.sample(made, people // 6)]
     now = _now(runtime)
     acts = [factories.grant(one, purpose, now, action=Action.WITHDRAWN, source=Source.CALL) for one in refused]
@@ -73,7 +71,7 @@ def company(runtime: Runtime, people: int = 60, *, seed: int = 1, launch: bool =
                 session.add(ContactAddress(contact_id=contact_id, address_id=address, preferred=True, created_at=now))
                 session.flush()
         log.record(session, Changed(what="test", id=0, verb="changed"), at=now)
-    return _campaign(runtime, brand, purpose, [("sandbox", box), ("sms", phone)], launch=launch)
+    return _campaign(runtime, brand, purpose, [("email", box), ("sms", phone)], launch=launch)
 
 
 TWILIO = {"account_sid": "AC" + "0" * 32, "sender": "+15550100", "auth_token": "x"}
@@ -95,7 +93,7 @@ def _campaign(runtime: Runtime, brand: int, purpose: int, lanes: list[tuple[str,
         runtime,
         name="Words",
         brand_id=brand,
-        variants={("sandbox", "en"): WORDS, ("sandbox", "fr"): french, ("sms", "en"): gold},
+        variants={("email", "en"): WORDS, ("email", "fr"): french, ("sms", "en"): gold},
         actor=ACTOR,
     )
     audience = content.save_audience(runtime, name="All", rule={"type": "everybody"}, actor=ACTOR)
@@ -171,10 +169,10 @@ def test_whoever_will_get_it_gets_it(database_url: str, tmp_path: Path) -> None:
     with factories.installation(database_url, tmp_path) as runtime:
         brand, purpose, _ = factories.brand_and_purpose(runtime)
         box = factories.account(runtime, brand, "sandbox")
-        made = factories.contacts(runtime, 30, purpose_id=purpose, channel="sandbox")
+        made = factories.contacts(runtime, 30, purpose_id=purpose, channel="email")
         change(runtime, "UPDATE contact SET name_ct = NULL WHERE id <= :id", id=made[6][0])
         change(runtime, "UPDATE contact SET language = 'fr' WHERE id <= :id", id=made[2][0])
-        campaign = _campaign(runtime, brand, purpose, [("sandbox", box)])
+        campaign = _campaign(runtime, brand, purpose, [("email", box)])
         told = forecast.forecast(runtime, campaign)
         campaigns.launch(runtime, campaign, actor=ACTOR)
         engine = loop.Loop(runtime)
@@ -227,7 +225,7 @@ def test_progress_reaches_the_end(runtime: Runtime) -> None:
 def test_money_and_time_follow_the_accounts(runtime: Runtime) -> None:
     told = forecast.forecast(runtime, company(runtime))
     by_channel = {one.channel: one for one in told.accounts}
-    phone, box = by_channel["sms"], by_channel["sandbox"]
+    phone, box = by_channel["sms"], by_channel["email"]
     assert phone.cost_micros == phone.parts * 40_000 == told.cost_micros
     assert phone.cost_most_micros >= phone.cost_micros > 0
     assert (box.finish_at - box.first_at).total_seconds() >= box.messages / 10
@@ -245,13 +243,13 @@ def test_a_draft_says_what_it_lacks(runtime: Runtime) -> None:
 
 def test_words_without_a_way_out_block_the_launch(runtime: Runtime) -> None:
     brand, purpose, _ = factories.brand_and_purpose(runtime)
-    factories.contacts(runtime, 2, purpose_id=purpose, channel="sandbox")
-    box = factories.account(runtime, brand, "sandbox")
+    factories.contacts(runtime, 2, purpose_id=purpose, channel="sms")
+    box = factories.account(runtime, brand, "sandbox", channel="sms")
     made = factories.campaign(
-        runtime, brand_id=brand, purpose_id=purpose, lanes=[("sandbox", box)], text="Hi from Example", launch=False
+        runtime, brand_id=brand, purpose_id=purpose, lanes=[("sms", box)], text="Hi from Example", launch=False
     )
     told = forecast.forecast(runtime, made)
-    assert (told.blocked, told.problems[0].code, told.problems[0].field) == (True, "optout_missing", "sandbox.en.text")
+    assert (told.blocked, told.problems[0].code, told.problems[0].field) == (True, "optout_missing", "sms.en.text")
     with pytest.raises(InvalidInput) as problem:
         forecast.launch(runtime, made, actor=ACTOR)
     assert problem.value.code == "optout_missing"
@@ -259,9 +257,9 @@ def test_words_without_a_way_out_block_the_launch(runtime: Runtime) -> None:
 
 def test_nobody_to_send_to_is_refused_with_the_reasons(runtime: Runtime) -> None:
     brand, purpose, _ = factories.brand_and_purpose(runtime)
-    factories.contacts(runtime, 5, purpose_id=purpose, channel="sandbox", consenting=False)
-    box = factories.account(runtime, brand, "sandbox")
-    made = factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=[("sandbox", box)], launch=False)
+    factories.contacts(runtime, 5, purpose_id=purpose, channel="sms", consenting=False)
+    box = factories.account(runtime, brand, "sandbox", channel="sms")
+    made = factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=[("sms", box)], launch=False)
     told = forecast.forecast(runtime, made)
     assert (told.will_get, told.by_reason, told.blocked) == (0, {"no_consent": 5}, True)
     with pytest.raises(Conflict) as problem:

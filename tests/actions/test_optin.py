@@ -17,6 +17,7 @@ from broadcaster.core.event_types import ContactChanged, Suppressed
 from broadcaster.core.messages import Inbound, InboundKind
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import log
+from broadcaster.storage import optin as rows
 from broadcaster.storage.conversations import open_message
 from broadcaster.storage.people import person_keys
 from broadcaster.storage.tables import Address, ContactAddress, Message
@@ -380,3 +381,15 @@ def test_the_ledger_of_a_release_names_its_reason(shop: Shop) -> None:
     assert entry.evidence["reason"] == "letter of 3 May"
     with shop.runtime.db.reading() as session:
         assert ledger.purpose_id(session, "all") == entry.purpose.id
+
+
+def test_a_question_goes_through_a_real_sender_before_a_sandbox(shop: Shop) -> None:
+    """Who tries things out first must not have later people asked by somebody who reaches nobody."""
+    box = factories.account(shop.runtime, shop.brand, "sandbox")
+    with shop.runtime.db.reading() as session:
+        known = rows.sender_for(session, "email", account_id=None, brand_id=shop.brand)
+    mail = {"host": "mail.example.org", "from_address": "news@example.org"}
+    real = factories.account(shop.runtime, shop.brand, "smtp", settings=mail)
+    with shop.runtime.db.reading() as session:
+        found = rows.sender_for(session, "email", account_id=None, brand_id=shop.brand)
+    assert [one.id for one in (known, found) if one] == [box, real]

@@ -26,6 +26,11 @@ MAIL = {
     "text": "Dear {{ contact.first_name }}, from Example: {{ unsubscribe_url }}",
     "html": "<p>Dear {{ contact.first_name }}, from Example: <a href='{{ unsubscribe_url }}'>stop</a></p>",
 }
+CHAT = {
+    "text": "Hi {{ contact.first_name }}. STOP to end. Example",
+    "buttons": [{"kind": "reply", "title": "More", "value": "more"}],
+    "media": [{"kind": "image", "url": "https://example.org/a.png", "filename": "a.png"}],
+}
 SMS = {"text": "Hi {{ contact.first_name }}, {{ contact.attributes.plan }}. STOP to end. Example"}
 
 
@@ -121,8 +126,8 @@ class Desk:
         phone = {"account_sid": "AC" + "0" * 32, "sender": "+15550100", "auth_token": "x"}
         self.mail = factories.account(runtime, brand, "smtp", settings=mail)
         self.phone = factories.account(runtime, brand, "twilio", settings=phone)
-        self.box = factories.account(runtime, brand, "sandbox")
-        self.words = template(runtime, brand, email_en=MAIL, sms_en=SMS, sandbox_en=SMS)
+        self.box = factories.account(runtime, brand, "sandbox", channel="telegram")
+        self.words = template(runtime, brand, email_en=MAIL, sms_en=SMS, telegram_en=CHAT)
 
     def send(self, account: int, to: str = "") -> int:
         return previews.send_test(
@@ -174,10 +179,12 @@ def test_the_addresses_of_the_internal_contact_are_their_own(desk: Desk) -> None
 
 def test_in_the_sandbox_the_test_can_be_read_at_once(desk: Desk) -> None:
     """The first message of a newcomer goes to themself."""
-    desk.send(desk.box)
+    desk.send(desk.box, "100001")
     messages.send_due(desk.runtime)
     (letter,) = outbox.letters(desk.runtime)
     assert "Camille" in letter.text
+    assert letter.buttons == [["reply", "More", "more"]]
+    assert letter.media == [["image", "https://example.org/a.png", "a.png"]]
 
 
 def test_words_that_cannot_be_read_are_not_sent(desk: Desk) -> None:

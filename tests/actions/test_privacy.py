@@ -142,7 +142,7 @@ def test_an_erased_address_cannot_be_brought_back_by_staff(runtime: Runtime) -> 
     privacy.erase(runtime, place.person, actor=ACTOR)
     other = contacts.create(runtime, {"first_name": "Somebody"}, actor=ACTOR)
     with pytest.raises(Refused) as refused:
-        contacts.add_address(runtime, other, "sandbox", VALUE, actor=ACTOR)
+        contacts.add_address(runtime, other, "email", VALUE, actor=ACTOR)
     assert refused.value.code == "suppressed"
 
 
@@ -155,7 +155,7 @@ def test_who_writes_again_is_unknown_and_stays_refused(runtime: Runtime) -> None
     said = Inbound("event-2", InboundKind.TEXT, VALUE, datetime.now(UTC), text="hello again")
     inbound.apply(runtime, config, [said])
     with runtime.db.reading() as session:
-        again = people.find_address(session, runtime.keys, NewAddress("sandbox", None, "opaque", VALUE))
+        again = people.find_address(session, runtime.keys, NewAddress("email", None, "email", VALUE))
         assert again is not None
         assert again.id != place.address
         assert again.suppressed
@@ -165,7 +165,7 @@ def test_the_stop_link_of_an_erased_person_still_answers(runtime: Runtime) -> No
     """Its page cannot tell them from anybody else, and the refusal is remembered."""
     place = erasing.install(runtime, send=False)
     with runtime.db.reading() as session:
-        address = people.find_address(session, runtime.keys, NewAddress("sandbox", None, "opaque", VALUE))
+        address = people.find_address(session, runtime.keys, NewAddress("email", None, "email", VALUE))
         assert address is not None
         token = runtime.keys.link_token(address.digest or b"", link_scope(place.purpose, 0))
     privacy.erase(runtime, place.person, actor=ACTOR)
@@ -180,7 +180,7 @@ def test_the_stop_link_of_an_erased_person_still_answers(runtime: Runtime) -> No
 def test_a_shared_address_stays_with_the_other_person(runtime: Runtime) -> None:
     place = erasing.install(runtime)
     other = contacts.create(runtime, {"first_name": "Family"}, actor=ACTOR)
-    contacts.add_address(runtime, other, "sandbox", VALUE, actor=ACTOR)
+    contacts.add_address(runtime, other, "email", VALUE, actor=ACTOR)
     assert privacy.what_would_go(runtime, place.person)["shared_addresses_kept"] == 1
     privacy.erase(runtime, place.person, actor=ACTOR)
     assert one(runtime, "SELECT status FROM address WHERE id = :id", id=place.address) == "ok"
@@ -244,7 +244,7 @@ def test_erasing_in_a_running_campaign(runtime: Runtime) -> None:
     """Nothing is sent to them afterwards, nobody else is held up, and the sum holds."""
     place = erasing.install(runtime, others=20, send=False)
     campaign = factories.campaign(
-        runtime, brand_id=place.brand, purpose_id=place.purpose, lanes=[("sandbox", place.account)]
+        runtime, brand_id=place.brand, purpose_id=place.purpose, lanes=[("email", place.account)]
     )
     accounts.set_state(runtime, place.account, "paused", actor=ACTOR)
     erasing.settle(runtime)
@@ -321,6 +321,6 @@ def test_without_keys_no_guess_is_confirmed(sqlite_url: str, tmp_path: Path) -> 
         privacy.erase(runtime, place.person, actor=ACTOR)
         mark = bytes(one(runtime, "SELECT digest FROM suppression"))
         other = keys.generate(os.urandom)
-        scope = people.address_scope("sandbox", None)
+        scope = people.address_scope("email", None)
         assert mark in {m.digest for m in runtime.keys.suppression_marks(runtime.keys.blind_indexes(scope, VALUE))}
         assert mark not in {m.digest for m in other.suppression_marks(other.blind_indexes(scope, VALUE))}

@@ -35,12 +35,12 @@ class Company:
         self.runtime = runtime
         brand, self.purpose, wording = factories.brand_and_purpose(runtime)
         self.box = factories.account(runtime, brand, "sandbox")
-        self.people = factories.contacts(runtime, 7, purpose_id=self.purpose, channel="sandbox", wording_id=wording)
+        self.people = factories.contacts(runtime, 7, purpose_id=self.purpose, channel="email", wording_id=wording)
         self.people += factories.contacts(
-            runtime, 1, purpose_id=self.purpose, channel="sandbox", start=50, consenting=False
+            runtime, 1, purpose_id=self.purpose, channel="email", start=50, consenting=False
         )
         self.campaign = factories.campaign(
-            runtime, brand_id=brand, purpose_id=self.purpose, lanes=[("sandbox", self.box)], launch=False
+            runtime, brand_id=brand, purpose_id=self.purpose, lanes=[("email", self.box)], launch=False
         )
 
     def launch(self) -> Company:
@@ -102,7 +102,7 @@ def test_the_states_add_up_to_the_audience(company: Company) -> None:
     assert told.check.sentence(told.states) == "8 = 5 accepted + 3 skipped"
     assert told.reasons == {"withdrawn": 2, "no_consent": 1}
     assert (told.receipts, told.replies, told.opt_outs) == ({"read": 1}, 1, 1)
-    assert told.by_channel == {"sandbox": {"accepted": 5, "skipped": 1}, "": {"skipped": 2}}
+    assert told.by_channel == {"email": {"accepted": 5, "skipped": 1}, "": {"skipped": 2}}
     assert told.by_country == {"FR": {"accepted": 5, "skipped": 3}}
     assert told.told()["check"]["holds"] is True
 
@@ -155,10 +155,10 @@ def test_before_the_launch_everybody_is_told_what_will_be(company: Company) -> N
     assert company.explain(0).reason == "withdrawn"
     assert company.explain(0).consent is not None
     will = company.explain(1)
-    assert (will.state, will.channel) == ("will_get", "sandbox")
+    assert (will.state, will.channel) == ("will_get", "email")
     assert will.consent is not None
     assert will.consent.wording == "Yes, send me offers."
-    assert "it on sandbox" in will.sentence("en")
+    assert "it on email" in will.sentence("en")
     assert company.explain(7).reason == "no_consent"
 
 
@@ -171,14 +171,14 @@ def test_afterwards_everybody_is_told_what_was(company: Company) -> None:
     company.change("UPDATE step SET receipt = 'delivered' WHERE id = :id", id=company.step(3).id)
     got = company.explain(2)
     assert (got.state, got.reason, len(got.tries)) == ("accepted", None, 1)
-    assert (got.tries[0].outcome, got.tries[0].address) == ("accepted", "***03")
+    assert (got.tries[0].outcome, got.tries[0].address) == ("accepted", "p***@e***.net")
     assert got.consent is not None
     assert (got.consent.action, got.consent.source, got.consent.wording) == (
         "granted",
         "web_form",
         "Yes, send me offers.",
     )
-    assert company.explain(3).sentence("fr").startswith("Cette personne l’a reçu par sandbox.")
+    assert company.explain(3).sentence("fr").startswith("Cette personne l’a reçu par email.")
     for place in (0, 1):
         refused = company.explain(place)
         assert (refused.state, refused.reason) == ("skipped", "withdrawn")
@@ -191,7 +191,7 @@ def test_afterwards_everybody_is_told_what_was(company: Company) -> None:
 
 def test_who_is_not_meant_is_told_so(company: Company) -> None:
     company.launch().plan()
-    late = factories.contacts(company.runtime, 1, purpose_id=company.purpose, channel="sandbox", start=90)
+    late = factories.contacts(company.runtime, 1, purpose_id=company.purpose, channel="email", start=90)
     assert report_person.explain(company.runtime, company.campaign, late[0][0]).state == "not_meant"
 
 

@@ -20,7 +20,7 @@ from broadcaster.cli.templates import templates
 from broadcaster.core.errors import BroadcasterError, Conflict, InvalidInput, NotFound
 from tests import factories
 
-WORDS = {"sandbox/en": {"text": "Hello {{ contact.first_name }}, STOP to end. Example"}}
+WORDS = {"sms/en": {"text": "Hello {{ contact.first_name }}, STOP to end. Example"}}
 
 
 class Terminal:
@@ -62,9 +62,9 @@ def terminal(database_url: str, tmp_path: Path) -> Iterator[Terminal]:
     """An installation with four people, three of whom agreed, a sender, an audience and words."""
     with factories.installation(database_url, tmp_path) as runtime:
         brand, purpose, wording = factories.brand_and_purpose(runtime)
-        factories.account(runtime, brand, "sandbox")
-        factories.contacts(runtime, 3, purpose_id=purpose, channel="sandbox", wording_id=wording)
-        factories.contacts(runtime, 1, purpose_id=purpose, channel="sandbox", start=50, consenting=False)
+        factories.account(runtime, brand, "sandbox", channel="sms")
+        factories.contacts(runtime, 3, purpose_id=purpose, channel="sms", wording_id=wording)
+        factories.contacts(runtime, 1, purpose_id=purpose, channel="sms", start=50, consenting=False)
         made = Terminal(runtime, tmp_path)
         made.run(audiences, "save", "--name", "All", "--rule", made.file({"type": "everybody"}))
         made.run(templates, "save", "--name", "Words", "--file", made.file(WORDS))
@@ -73,7 +73,7 @@ def terminal(database_url: str, tmp_path: Path) -> Iterator[Terminal]:
 
 def draft(terminal: Terminal, *more: str) -> str:
     parts = ("--name", "Spring", "--purpose", "offers", "--audience", "All", "--template", "Words")
-    told = terminal.json(campaigns, "create", *parts, "--channel", "sandbox=1", *more)
+    told = terminal.json(campaigns, "create", *parts, "--channel", "sms=1", *more)
     return str(told["campaign"])
 
 
@@ -182,13 +182,13 @@ def test_audiences_are_counted_before_they_are_saved(terminal: Terminal) -> None
 
 def test_templates_are_checked_and_shown(terminal: Terminal) -> None:
     assert terminal.json(templates, "lint", "Words")["problems"] == []
-    assert "Hello Ann1" in terminal.run(templates, "preview", "Words", "--channel", "sandbox", "--contact", "1")
-    told = terminal.json(templates, "preview", "Words", "--channel", "sandbox", "--as", "unknown")
+    assert "Hello Ann1" in terminal.run(templates, "preview", "Words", "--channel", "sms", "--contact", "1")
+    told = terminal.json(templates, "preview", "Words", "--channel", "sms", "--as", "unknown")
     assert (told["missing"], told["sendable"]) == (["contact.first_name"], False)
     again = ("save", "--name", "Words", "--template", "Words", "--file")
-    terminal.run(templates, *again, terminal.file({"sandbox/en": {"text": "Buy!"}}))
+    terminal.run(templates, *again, terminal.file({"sms/en": {"text": "Buy!"}}))
     assert terminal.json(templates, "list")["templates"][0]["version"] == 2
     found = terminal.json(templates, "lint", "Words", exit_code=3)
     assert "optout_missing" in [one["code"] for one in found["problems"]]
     with pytest.raises(InvalidInput):
-        terminal.run(templates, *again, terminal.file({"sandbox": {"text": "x"}}))
+        terminal.run(templates, *again, terminal.file({"sms": {"text": "x"}}))

@@ -198,12 +198,12 @@ def test_consent_is_of_any_usable_address_on_the_channel(people: tuple[Scene, li
     s.stop(address)
     s.change("UPDATE contact_address SET valid_to = '2020-01-01 00:00:00.000000' WHERE contact_id = :c", c=gone)
     s.change("UPDATE consent_state SET expires_at = :at WHERE address_id = :a", at=str(NOW)[:19], a=expired)
-    granted = {"type": "consent", "channel": "sandbox", "purpose": "offers", "state": "granted"}
+    granted = {"type": "consent", "channel": "email", "purpose": "offers", "state": "granted"}
     assert found(s, granted) == {contact for contact, _ in rest}
     assert found(s, {**granted, "state": "objected"}) == {stopped}
     assert found(s, {**granted, "state": "none"}) == {gone}
     assert found(s, {**granted, "channel": "sms"}) == set()
-    assert found(s, {"type": "has_channel", "channel": "sandbox"}) == {contact for contact, _ in s.people} - {gone}
+    assert found(s, {"type": "has_channel", "channel": "email"}) == {contact for contact, _ in s.people} - {gone}
     assert ran_out not in found(s, granted)
 
 

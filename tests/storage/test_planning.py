@@ -23,7 +23,7 @@ SHARED = (
 def s(runtime: Runtime) -> Scene:
     """24 people: some without an address, without consent, restricted, excluded, and three who share one number."""
     made = scene(runtime, None, 20)
-    more = factories.contacts(runtime, 4, purpose_id=made.purpose, channel="sandbox", consenting=False, start=500)
+    more = factories.contacts(runtime, 4, purpose_id=made.purpose, channel="email", consenting=False, start=500)
     made.people += more
     contacts = [contact for contact, _ in made.people]
     made.change("DELETE FROM contact_address WHERE contact_id IN (:a, :b)", a=contacts[0], b=contacts[1])
@@ -154,7 +154,7 @@ def test_a_cancelled_run_still_accounts_for_everybody(s: Scene) -> None:
 
 def test_who_has_refused_one_address_is_reached_on_another(s: Scene) -> None:
     contact, address = s.people[15]
-    [(_, other)] = factories.contacts(s.runtime, 1, purpose_id=s.purpose, channel="sandbox", start=800)
+    [(_, other)] = factories.contacts(s.runtime, 1, purpose_id=s.purpose, channel="email", start=800)
     s.change("DELETE FROM contact_address WHERE address_id = :a", a=other)
     s.change(SHARED, c=contact, a=other, no=False)
     s.stop(address)

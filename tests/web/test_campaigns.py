@@ -177,7 +177,7 @@ def test_nobody_to_send_to_and_senders_that_are_not_ready(admin: Visitor, world:
 
 def test_a_way_out_is_asked_for_before_launch(admin: Visitor, world: World, runtime: Runtime) -> None:
     path = work.draft(admin, world)
-    words = {"channel": "sandbox", "language": "en", "text": "Hello from Example", "seen": "1"}
+    words = {"channel": "sms", "language": "en", "text": "Hello from Example", "seen": "1"}
     assert admin.post("/templates/1/save", words).status_code == 303
     assert "does not say how to stop" in admin.get(f"{path}/dry-run").text
     assert admin.post(f"{path}/launch", {"revision": 2}).status_code == 422

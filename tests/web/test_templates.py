@@ -28,18 +28,18 @@ def template(runtime: Runtime) -> Template:
 
 def test_a_variant_is_added_and_the_others_stay(admin: Visitor, runtime: Runtime) -> None:
     assert "Another channel or language" in admin.get("/templates/1").text
-    assert admin.get("/templates/1?channel=sms&language=fr").status_code == 200
-    assert admin.post("/templates/1/save", SMS | {"seen": "1"}).status_code == 303
+    assert admin.get("/templates/1?channel=telegram&language=fr").status_code == 200
+    assert admin.post("/templates/1/save", SMS | {"channel": "telegram", "seen": "1"}).status_code == 303
     with runtime.db.reading() as session:
-        assert set(listings.variants(session, 1, 2)) == {("sandbox", "en"), ("sms", "en")}
+        assert set(listings.variants(session, 1, 2)) == {("sms", "en"), ("telegram", "en")}
     old = admin.get("/templates/1?version=1").text
     assert "to be read only" in old
     assert ">Save<" not in old
     assert admin.get("/templates/1?version=3").status_code == 404
     assert admin.get("/templates/1?channel=pigeon&language=en").status_code == 422
-    assert admin.post("/templates/1/drop", {"channel": "sms", "language": "en"}).status_code == 303
+    assert admin.post("/templates/1/drop", {"channel": "telegram", "language": "en"}).status_code == 303
     with runtime.db.reading() as session:
-        assert set(listings.variants(session, 1, 3)) == {("sandbox", "en")}
+        assert set(listings.variants(session, 1, 3)) == {("sms", "en")}
 
 
 def test_two_people_do_not_overwrite_each_other(admin: Visitor, runtime: Runtime) -> None:
@@ -75,7 +75,7 @@ def test_two_people_do_not_overwrite_each_other(admin: Visitor, runtime: Runtime
 def test_words_that_will_not_do_are_refused(
     admin: Visitor, runtime: Runtime, changes: dict[str, str], said: str
 ) -> None:
-    form = {"channel": "sandbox", "language": "en", "text": work.WORDS, "seen": "1"} | changes
+    form = {"channel": "telegram", "language": "en", "text": work.WORDS, "seen": "1"} | changes
     answer = admin.post("/templates/1/save", form)
     assert answer.status_code == 422
     assert said in answer.text
@@ -116,13 +116,21 @@ def test_html_is_shown_where_it_can_do_nothing(admin: Visitor) -> None:
 
 
 def test_a_test_goes_to_oneself_and_is_read_in_the_outbox(admin: Visitor, runtime: Runtime, app: Flask) -> None:
-    answer = admin.post("/templates/1/test?channel=sandbox&language=en", {"account": "1", "language": "en"})
+    assert admin.post("/accounts/sandbox").headers["Location"] == "/accounts/2"
+    mail = {
+        "subject": "For {{ contact.first_name }}",
+        "html": "<h1>Autumn</h1><p><a href='{{ unsubscribe_url }}'>Stop</a>",
+    }
+    saved = {"channel": "email", "language": "en", "seen": "1", "text": f"{work.WORDS} {{{{ unsubscribe_url }}}}"}
+    assert admin.post("/templates/1/save", saved | mail).status_code == 303
+    answer = admin.post("/templates/1/test?channel=email&language=en", {"account": "2", "language": "en"})
     assert answer.headers["Location"] == "/outbox"
     work.run(runtime, rounds=1)
     assert ADMIN in admin.get("/outbox").text
     letter = admin.get("/outbox/1").text
     assert "Hello Camille, this is Example" in letter
-    assert "Test" in letter
+    assert "[Test] For Camille" in letter
+    assert "<h1>Autumn" in admin.get("/outbox/1/html").text
     assert admin.get("/outbox/1/html").headers["X-Frame-Options"] == "SAMEORIGIN"
     assert admin.get("/outbox?before=1").status_code == 200
     assert admin.get("/outbox/99").status_code == 404

@@ -24,12 +24,12 @@ def made(runtime: Runtime, visitor: Visitor, *, agreed: int = 6, silent: int = 2
     """People in the sandbox, an account, an audience of everybody and a template for them."""
     set_settings(runtime, {"demo": True}, actor="cli:test")
     _brand, purpose, wording = factories.brand_and_purpose(runtime)
-    factories.contacts(runtime, agreed, purpose_id=purpose, wording_id=wording, channel="sandbox")
-    factories.contacts(runtime, silent, purpose_id=purpose, channel="sandbox", start=1000, consenting=False)
-    assert visitor.post("/accounts/sandbox").status_code == 303
+    factories.contacts(runtime, agreed, purpose_id=purpose, wording_id=wording, channel="sms")
+    factories.contacts(runtime, silent, purpose_id=purpose, channel="sms", start=1000, consenting=False)
+    assert visitor.post("/accounts/sandbox", {"channel": "sms"}).status_code == 303
     audience = {"name": "All", "r.type": "all", "r.0.type": "everybody"}
     assert visitor.post("/audiences/save", audience).status_code == 303
-    template = {"channel": "sandbox", "language": "en", "name": "Hello", "text": WORDS}
+    template = {"channel": "sms", "language": "en", "name": "Hello", "text": WORDS}
     assert visitor.post("/templates/new", template).status_code == 303
     return World(purpose, agreed, silent)
 
