@@ -80,7 +80,7 @@ def _take(runtime: Runtime, obj: Context, file: str, told: dict[str, Any]) -> in
 
 def _finish(runtime: Runtime, obj: Context, import_id: int, as_json: bool) -> None:
     with _progress() as watch:
-        report = jobs.run(runtime, import_id, actor=obj.actor, watch=watch)
+        report = records.finish(runtime, import_id, actor=obj.actor, watch=watch)
     show({"import_id": import_id, **report.as_json()}, as_json=as_json)
 
 

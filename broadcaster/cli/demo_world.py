@@ -18,7 +18,7 @@ from typing import Any
 
 from broadcaster import config
 from broadcaster.actions import accounts, catalogue, content, organisation
-from broadcaster.actions.imports import jobs
+from broadcaster.actions.imports import jobs, records
 from broadcaster.actions.runtime import Runtime
 from broadcaster.cli import demo_people
 from broadcaster.cli.demo_people import Invented
@@ -212,8 +212,11 @@ def import_people(world: World, watch: Callable[[jobs.Progress], None]) -> dict[
     )
     import_id = jobs.upload(world.runtime, path, name=path.name, actor=ACTOR)
     jobs.start(world.runtime, import_id, found.format, mapping, actor=ACTOR)
-    report = jobs.run(world.runtime, import_id, actor=ACTOR, watch=watch)
     path.unlink()
+    report = None
+    while report is None:  # the worker's loop takes it, as after a click on the page
+        time.sleep(0.2)
+        report = records.look(world.runtime, import_id, watch=watch)
     return report.as_json()
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from broadcaster.core.import_columns import Cell, ConsentRule, Mapping
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import people
 from broadcaster.storage.consent import NewConsent
+from broadcaster.storage.database import Database
 from broadcaster.storage.people import NewAddress
 from broadcaster.storage.tables import Address, Suppression
 from tests import factories
@@ -346,6 +348,7 @@ def test_an_undo_keeps_what_said_no(runtime):
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from broadcaster.actions.imports import jobs
 from broadcaster.actions.runtime import open_runtime
@@ -394,6 +397,26 @@ def test_two_runners_do_not_double(runtime):
     with pytest.raises(Conflict):
         jobs.run(runtime, import_id, actor=ACTOR, chunk_rows=10, watch=meddle)
     assert records.one(runtime, import_id).report.created == 30
+
+
+def test_whoever_comes_second_looks_on(runtime):
+    """A command line and a worker want the same import: one does it, both give its report."""
+    rows = [f"p{n}@example.org,,Name{n},,FR,fr,{PROVED}" for n in range(30)]
+    import_id = jobs.upload(runtime, io.BytesIO(table(*rows)), name="x", actor=ACTOR)
+    jobs.start(runtime, import_id, files.inspect(jobs.path_of(runtime, import_id)), mapping(), actor=ACTOR)
+    worker = replace(runtime, db=Database(runtime.db.url.render_as_string(hide_password=False)))
+    records.hold(worker, import_id)
+    seen: list[jobs.Progress] = []
+
+    def watch(progress):
+        if not seen:
+            assert records.run_waiting(runtime) == 0
+            assert records.run_waiting(worker) == 1
+        seen.append(progress)
+
+    report = records.finish(runtime, import_id, actor=ACTOR, watch=watch)
+    worker.close()
+    assert (report.created, len(seen)) == (30, 1)
 
 
 def test_the_helper_process_gives_the_same(runtime):

@@ -46,7 +46,7 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-def _no_watch(_progress: Progress) -> None:
+def no_watch(_progress: Progress) -> None:
     """Watch nothing."""
 
 
@@ -120,7 +120,7 @@ def dry_run(
     found: Format,
     mapping: Mapping,
     *,
-    watch: Watch = _no_watch,
+    watch: Watch = no_watch,
     chunk_rows: int = CHUNK_ROWS,
 ) -> DryRun:
     """Return what importing *path* would change; nothing is written, not even a job."""
@@ -164,7 +164,7 @@ def start(runtime: Runtime, import_id: int, found: Format, mapping: Mapping, *, 
 
 
 def run(
-    runtime: Runtime, import_id: int, *, actor: str, watch: Watch = _no_watch, chunk_rows: int = CHUNK_ROWS
+    runtime: Runtime, import_id: int, *, actor: str, watch: Watch = no_watch, chunk_rows: int = CHUNK_ROWS
 ) -> Report:
     """Run a started import to its end, from the row after the last one committed.
 

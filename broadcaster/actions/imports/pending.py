@@ -24,12 +24,10 @@ from broadcaster.core.import_columns import Mapping, check_header, read_mapping
 from broadcaster.core.imports import check_mapping
 from broadcaster.storage import import_wishes as wishes
 from broadcaster.storage import imports as rows
-from broadcaster.storage.database import take_lease
 from broadcaster.storage.tables import ImportJob
 
 log = logging.getLogger(__name__)
 
-_LEASE_SECONDS = 60.0
 _TELL_SECONDS = 1.0
 #: After something unexpected: do not try again at once.
 _REST_SECONDS = 30.0
@@ -152,7 +150,7 @@ def work_off(runtime: Runtime) -> None:
         waiting = wishes.waiting(session)
     for import_id in waiting:
         try:
-            _renew(runtime, import_id)
+            records.hold(runtime, import_id)
             _fulfil(runtime, import_id)
         except Conflict:
             continue
@@ -199,7 +197,7 @@ def _teller(runtime: Runtime, import_id: int, ask: object) -> Callable[[Progress
         nonlocal last
         if time.monotonic() - last >= _TELL_SECONDS:
             last = time.monotonic()
-            _renew(runtime, import_id)
+            records.hold(runtime, import_id)
             _note(runtime, import_id, "check", {"done": progress.done, "total": progress.total}, ask=ask)
 
     return tell
@@ -215,13 +213,6 @@ def _note(
             raise Conflict("Somebody has decided otherwise meanwhile.", code="import_running")
         wishes.note(session, row, name, values)
         row.state = state or row.state
-
-
-def _renew(runtime: Runtime, import_id: int) -> None:
-    with runtime.db.transaction() as session:
-        owner = runtime.db.owner
-        if not take_lease(session, runtime.db, f"import:{import_id}", owner=owner, seconds=_LEASE_SECONDS):
-            raise Conflict("Another process works on this import.", code="import_running")
 
 
 def _format(row: ImportJob) -> Format | None:

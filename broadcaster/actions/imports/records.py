@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any
+from typing import IO
 
 from broadcaster.actions.imports import jobs
+from broadcaster.actions.imports.jobs import Progress, Watch
 from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.actions.runtime import Runtime
-from broadcaster.core.errors import Conflict
+from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.import_codes import explain
 from broadcaster.core.import_columns import Mapping, fold, read_mapping
 from broadcaster.storage import imports as rows
 from broadcaster.storage.database import take_lease
 from broadcaster.storage.tables import ImportJob
 
-_LEASE_SECONDS = 30
+_LEASE_SECONDS = 60.0
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,57 @@ def mapping_for(runtime: Runtime, header: Sequence[str]) -> tuple[str, Mapping] 
     return None if best is None else (best[1], best[2])
 
 
+def hold(runtime: Runtime, import_id: int) -> None:
+    """Take or renew this process's lease on an import. Raises Conflict ``import_running``."""
+    with runtime.db.transaction() as session:
+        owner = runtime.db.owner
+        if not take_lease(session, runtime.db, f"import:{import_id}", owner=owner, seconds=_LEASE_SECONDS):
+            raise Conflict("Another process works on this import.", code="import_running")
+
+
+def run_held(runtime: Runtime, import_id: int, *, actor: str, watch: Watch) -> Report:
+    """Run a started import while nobody else may. Raises what ``jobs.run`` raises."""
+    hold(runtime, import_id)
+
+    def renew(progress: Progress) -> None:
+        hold(runtime, import_id)
+        watch(progress)
+
+    return jobs.run(runtime, import_id, actor=actor, watch=renew)
+
+
+def finish(runtime: Runtime, import_id: int, *, actor: str, watch: Watch) -> Report:
+    """See a started import to its end: run it in this process, or look on if a worker was faster.
+
+    Raises what ``jobs.run`` and ``look`` raise.
+    """
+    while True:
+        try:
+            return run_held(runtime, import_id, actor=actor, watch=watch)
+        except Conflict:
+            if (report := look(runtime, import_id, watch=watch)) is not None:
+                return report
+        time.sleep(_LOOK_SECONDS)
+
+
+def look(runtime: Runtime, import_id: int, *, watch: Watch) -> Report | None:
+    """Return the report of an import that a worker has finished, None while it runs.
+
+    Raises InvalidInput with what the worker said of a file it could not read, Conflict ``import_ended``.
+    """
+    told = one(runtime, import_id)
+    match told.state:
+        case "running":
+            watch(Progress(told.rows_done, told.rows_total or 0, 0.0))
+            return None
+        case "finished":
+            return told.report
+        case "failed":
+            raise InvalidInput(told.error, code="import_failed")
+        case _:
+            raise Conflict("This import is not running.", code="import_ended")
+
+
 def run_waiting(runtime: Runtime) -> int:
     """Run imports that were started and have not ended, one process at a time; return how many ended.
 
@@ -119,16 +174,7 @@ def run_waiting(runtime: Runtime) -> int:
     with runtime.db.reading() as session:
         waiting = rows.running_jobs(session)
     for import_id, actor in waiting:
-
-        def renew(_progress: Any = None, name: str = f"import:{import_id}") -> None:
-            with runtime.db.transaction() as session:
-                if not take_lease(session, runtime.db, name, owner=runtime.db.owner, seconds=_LEASE_SECONDS):
-                    raise Conflict("Another process works on this import.", code="import_running")
-
-        try:
-            renew()
-            jobs.run(runtime, import_id, actor=actor, watch=renew)
-        except Conflict:
-            continue
-        ended += 1
+        with suppress(Conflict):
+            run_held(runtime, import_id, actor=actor, watch=jobs.no_watch)
+            ended += 1
     return ended
