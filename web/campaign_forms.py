@@ -39,6 +39,7 @@ class CampaignForm(FormModel):
     fold: Literal["0", "1"] | None = None
     zone: Line | None = None
     not_after: Line | None = None
+    count_clicks: bool = False
 
 
 class NewCampaign(FormModel):
@@ -115,6 +116,7 @@ def of_row(row: Campaign) -> Form[CampaignForm]:
         "start": _wall(start, zone),
         "zone": zone,
         "not_after": _wall(times.get("not_after"), zone),
+        "count_clicks": plan.get("count_clicks") or None,
     }
     return blank(CampaignForm, **begin)
 
@@ -138,7 +140,7 @@ def plan_of(data: CampaignForm, now: datetime) -> dict[str, Any] | None:
     if not channels:
         return None
     times = {"start": start, "zone": zone, "local": data.when == "local", "not_after": until}
-    return {"channels": channels, "schedule": times}
+    return {"channels": channels, "schedule": times, "count_clicks": data.count_clicks}
 
 
 def _channels(data: CampaignForm) -> list[dict[str, Any]]:

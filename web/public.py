@@ -13,7 +13,7 @@ import flask_babel  # type: ignore[import-untyped]
 from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from broadcaster.actions import double_optin
+from broadcaster.actions import clicks, double_optin
 from broadcaster.actions import public as links
 from broadcaster.actions.public import Scope, StopPage
 from broadcaster.actions.staff import LANGUAGES
@@ -69,6 +69,22 @@ def confirm(token: str) -> ResponseReturnValue:
     except Conflict:
         pass  # asked within the last day, or agreed since: nobody outside needs to know which
     return _confirm_page(question, again=True)
+
+
+@pages.get("/l/<token>")
+@public()
+def link(token: str) -> ResponseReturnValue:
+    """Lead on to where a counted link goes; nothing is counted by this."""
+    with _speaking(None) as language:
+        return _answer(render_template("public/link.html", lang=language, target=clicks.target(runtime(), token)))
+
+
+@pages.post("/l/<token>")
+@public(csrf=False)
+def followed(token: str) -> ResponseReturnValue:
+    """Count a click: said by the page above in a browser that somebody looks at."""
+    clicks.count(runtime(), token)
+    return Response(status=204)
 
 
 def _scope(said: str) -> Scope | None:

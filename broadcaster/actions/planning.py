@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from broadcaster.actions import clicks
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
 from broadcaster.core.audiences import parse_rule
@@ -54,6 +55,8 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
     )
     session.add(run)
     session.flush()
+    if plan.count_clicks:
+        clicks.keep_links(session, run, campaign.template_id)
     campaign.state, campaign.state_changed_at = CampaignState.RUNNING, now
     session.add(campaign)
     log.record(session, CampaignMoved(campaign_id=campaign.id, verb="started", run_id=run.id), at=now)

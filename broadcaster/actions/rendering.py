@@ -10,10 +10,10 @@ from typing import Any
 from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
-from broadcaster.core import templates
+from broadcaster.core import templates, tracking
 from broadcaster.core.messages import Outbound
 from broadcaster.core.templates import ParsedTemplate
-from broadcaster.storage import content
+from broadcaster.storage import clicks, content
 from broadcaster.storage.tables import Brand, Campaign, Run, Template
 
 
@@ -119,6 +119,7 @@ class Composer:
         assert campaign.template_id is not None, "a launched campaign has a template"
         self.words = Words.load(session, campaign.template_id, run.template_version)
         self._runtime = runtime
+        self._links = clicks.links_of(session, run.id)
         self._common = {
             "brand": {
                 "name": brand.name,
@@ -139,7 +140,7 @@ class Composer:
     ) -> Outbound:
         """Render one message. Raises MissingField, or InvalidInput where a limit is hit."""
         values = self.values(person, digest, step_id)
-        rendered = variant.parsed.render(values)
+        rendered = tracking.track(variant.parsed.render(values), self._short(step_id))
         return Outbound(
             to=to,
             reference=reference(step_id, attempt),
@@ -150,6 +151,11 @@ class Composer:
             buttons=rendered.buttons,
             headers=unsubscribe_headers(values["unsubscribe_url"]),
         )
+
+    def _short(self, step_id: int) -> dict[str, str]:
+        """Return the counted links of this run as one person gets them; empty where nobody asked to count."""
+        tokens = {url: self._runtime.keys.click_token(link, step_id) for url, link in self._links.items()}
+        return {url: f"{self._runtime.public_url}/l/{token}" for url, token in tokens.items()}
 
 
 def stop_link(runtime: Runtime, digest: bytes, purpose_id: int, step_id: int) -> str:

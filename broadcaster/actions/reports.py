@@ -18,6 +18,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.core.deliveries import OPEN, State
 from broadcaster.core.errors import NotFound
+from broadcaster.storage import clicks
 from broadcaster.storage import reports as rows
 from broadcaster.storage.database import Database
 from broadcaster.storage.tables import Run
@@ -151,6 +152,7 @@ class Report:
     receipts: Mapping[str, int]
     replies: int
     clicks: int
+    links: Mapping[str, int]
     opt_outs: int
     by_channel: Mapping[str, Mapping[str, int]]
     by_country: Mapping[str, Mapping[str, int]]
@@ -192,6 +194,7 @@ def _report(session: Session, run: Run, run_ids: tuple[int, ...]) -> Report:
         receipts=_counted((g.receipt, g.deliveries) for g in groups),
         replies=sum(g.replied for g in groups),
         clicks=sum(g.clicked for g in groups),
+        links=clicks.counts(session, run.id),
         opt_outs=rows.opt_outs(session, run.id),
         by_channel=_table(groups, "channel"),
         by_country=_table(groups, "country"),

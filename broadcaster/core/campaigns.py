@@ -80,12 +80,13 @@ class Schedule(BaseModel):
 
 
 class Plan(BaseModel):
-    """How a campaign goes out: which channels in which order, and when."""
+    """How a campaign goes out: which channels in which order, when, and whether clicks on its links are counted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     channels: Annotated[tuple[ChannelChoice, ...], Field(min_length=1, max_length=20)]
     schedule: Schedule = Schedule()
+    count_clicks: bool = False
 
     @model_validator(mode="after")
     def _each_channel_once(self) -> Self:

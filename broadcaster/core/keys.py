@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterable
@@ -48,6 +49,8 @@ _SEALED = b"\x01"
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _LINK = b"\x01"
+_CLICK = b"\x02"
+_CLICK_IDS = struct.Struct(">QQ")
 _LINK_MAC_BYTES = 10
 _MAX_TOKEN_CHARACTERS = 100
 
@@ -136,6 +139,22 @@ class KeyRing:
             for key in self.link:
                 if hmac.compare_digest(_link_mac(key.secret, body), mac):
                     return Link(body[1 : 1 + LINK_DIGEST_BYTES], scope)
+        raise NotFound("This link is incomplete or not one of ours.", code="bad_link")
+
+    def click_token(self, link_id: int, step_id: int) -> str:
+        """Return the token that leads from one message to one of its counted links."""
+        body = _CLICK + _CLICK_IDS.pack(link_id, step_id)
+        return _encode(body + _link_mac(self.link[0].secret, body))
+
+    def read_click_token(self, token: str) -> tuple[int, int]:
+        """Return (link id, step id). Raises NotFound for everything that is not one of ours; any link key will do."""
+        blob = _decode(token) if len(token) <= _MAX_TOKEN_CHARACTERS else b""
+        body, mac = blob[:-_LINK_MAC_BYTES], blob[-_LINK_MAC_BYTES:]
+        if body[:1] == _CLICK and len(body) == 1 + _CLICK_IDS.size:
+            for key in self.link:
+                if hmac.compare_digest(_link_mac(key.secret, body), mac):
+                    link_id, step_id = _CLICK_IDS.unpack(body[1:])
+                    return link_id, step_id
         raise NotFound("This link is incomplete or not one of ours.", code="bad_link")
 
     def rotate(self, use: Use, secret: bytes) -> KeyRing:

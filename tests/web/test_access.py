@@ -21,6 +21,8 @@ PUBLIC = {
     "auth.join",
     "public.confirm",
     "public.confirm_page",
+    "public.followed",
+    "public.link",
     "public.stop",
     "public.stop_page",
     "static",

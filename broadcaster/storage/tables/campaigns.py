@@ -296,7 +296,11 @@ class TrackedLink(SQLModel, table=True):
 
 
 class Click(SQLModel, table=True):
+    """The first time a person followed a counted link of one message."""
+
+    __table_args__ = (UniqueConstraint("step_id", "link_id"),)
+
     id: int = pk()
     link_id: int = ref("tracked_link.id")
-    step_id: int = ref("step.id", index=True)
+    step_id: int = ref("step.id")
     at: datetime
