@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from broadcaster.actions import campaigns, forecast
 from broadcaster.actions.contact_views import search
 from broadcaster.actions.forecast_people import WILL_GET, people
+from broadcaster.actions.report_members import members
 from broadcaster.actions.report_person import Explanation, explain
 from broadcaster.actions.report_unknown import DECISIONS, resolve_unknown, unknown
 from broadcaster.actions.staff import actor
-from broadcaster.core.deliveries import Reason
+from broadcaster.core.deliveries import Reason, State
 from broadcaster.core.errors import Conflict, InvalidInput
 from web import campaign_view, words
 from web import campaign_words as say
@@ -104,6 +105,25 @@ def move(campaign_id: int, verb: str) -> ResponseReturnValue:
 @require(Area.CAMPAIGNS)
 def live(campaign_id: int) -> ResponseReturnValue:
     return campaign_view.live(find(campaign_id))
+
+
+@pages.get("/campaigns/<id:campaign_id>/members")
+@require(Area.CONTACTS)
+def behind(campaign_id: int) -> ResponseReturnValue:
+    """Show who stands behind a number of the report: one state, or one reason."""
+    state, reason = request.args.get("state", ""), request.args.get("reason", "")
+    if (state, reason) == ("", "") or state not in ("", *State) or reason not in ("", *Reason):
+        abort(404)
+    after = cursor("after") or 0
+    found = members(runtime(), campaign_id, state=state, reason=reason, after=after, limit=PEOPLE)
+    return render_template(
+        "campaigns/members.html",
+        row=find(campaign_id),
+        found=found,
+        chosen={"state": state or None, "reason": reason or None},
+        first=not after,
+        say=say,
+    )
 
 
 @pages.get("/campaigns/<id:campaign_id>/why")

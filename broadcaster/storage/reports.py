@@ -106,6 +106,23 @@ def audience(session: Session, run_id: int) -> int:
     return int(session.connection().execute(_AUDIENCE, {"run": run_id}).scalar_one())
 
 
+_MEMBERS = text(
+    """SELECT * FROM (
+        SELECT d.contact_id, s.address_id, k.channel, s.settled_at, coalesce(d.reason, s.reason) AS reason,
+            CASE WHEN d.reason IS NULL THEN s.state ELSE 'skipped' END AS state
+        FROM delivery d LEFT JOIN step s ON s.delivery_id = d.id AND s.current AND d.reason IS NULL
+            LEFT JOIN account k ON k.id = s.account_id
+        WHERE d.run_id = :run AND d.contact_id > :after) AS one
+    WHERE (:state = '' OR state = :state) AND (:reason = '' OR reason = :reason) ORDER BY contact_id LIMIT :limit"""
+).columns(settled_at=_when)
+
+
+def members(session: Session, run_id: int, *, state: str, reason: str, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Return a run's people by contact, those of one *state* and *reason* where they are given."""
+    values = {"run": run_id, "state": state, "reason": reason, "after": after, "limit": limit}
+    return session.connection().execute(_MEMBERS, values).all()
+
+
 _OPT_OUTS = text(
     """SELECT count(*) FROM (
         SELECT e.address_id FROM consent_event e JOIN step s ON s.id = e.step_id

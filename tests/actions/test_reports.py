@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from broadcaster.actions import campaigns, loop, planning, report_person, report_unknown, reports
 from broadcaster.actions import consent as consent_actions
+from broadcaster.actions.report_members import members
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import Action, Source
 from broadcaster.core.deliveries import Reason
@@ -272,3 +273,28 @@ def test_every_reason_has_its_words() -> None:
             for language in ("en", "fr"):
                 told = sentence(state, language, channel="sms", reason="objected", date="2026-01-02")  # type: ignore[arg-type]
                 assert "{" not in told
+
+
+def test_the_people_behind_a_number_add_up_to_it(company: Company) -> None:
+    """Page by page, each once, with no whole address."""
+    company.withdraw(0)
+    company.launch().plan()
+    company.withdraw(1)
+    company.send()
+    told = reports.report(company.runtime, company.campaign)
+    for state, count in told.states.items():
+        found, after = [], 0
+        while True:
+            page = members(company.runtime, company.campaign, state=state, after=after, limit=2)
+            found += page.rows
+            if page.after is None:
+                break
+            after = page.after
+        assert len({one.contact_id for one in found}) == len(found) == count
+        assert {one.state for one in found} <= {state}
+    for reason, count in told.reasons.items():
+        page = members(company.runtime, company.campaign, reason=reason)
+        assert [one.reason for one in page.rows] == [reason] * count
+    assert {one.address for one in members(company.runtime, company.campaign, state="accepted").rows} == {
+        "p***@e***.net"
+    }

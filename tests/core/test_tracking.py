@@ -29,7 +29,7 @@ def test_a_link_that_differs_by_person_is_never_counted() -> None:
     """It would put a person's words into a table about the campaign; a stop link would count refusals as clicks."""
     found = content(
         text="{{ unsubscribe_url }} https://example.org/?id={{ contact.first_name }} mailto:a@example.org",
-        html="<a href='{{ unsubscribe_url }}'>stop</a><img src='https://example.org/a.png'><a href='mailto:a@b.c'>m</a>",
+        html="<a href='{{ unsubscribe_url }}'>stop</a><img src='https://example.org/a.png'><a href='tel:+33'>m</a>",
         buttons=[{"kind": "reply", "title": "Go", "value": "https://example.org/not-a-link"}],
     )
     assert tracking.links_in(found) == []

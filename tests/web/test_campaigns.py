@@ -52,6 +52,12 @@ def test_from_draft_to_report(any_runtime: Runtime) -> None:
     assert "8 = 6 handed over + 2 not sent" in report
     assert "Nobody is missing" in report
     assert "<dd>6 handed over" not in report
+    assert f"{path}/members?reason=no_consent" in report
+    assert mia.get(f"{path}/members?reason=no_consent").text.count('class="row-link"') == 2
+    behind = mia.get(f"{path}/members?state=accepted").text
+    assert behind.count("/why?contact=") == 6
+    assert "+33610" not in behind
+    assert mia.get(f"{path}/members").status_code == 404
     found = mia.get(f"{path}/why?contact=1").text
     assert "Yes, send me offers." in found
     assert "taken by the provider" in found

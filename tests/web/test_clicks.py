@@ -18,6 +18,7 @@ from broadcaster.core.errors import NotFound
 from broadcaster.storage import audiences
 from broadcaster.storage.tables import Contact
 from tests import factories
+from tests.actions.scene import until
 from tests.factories import ACTOR
 from tests.web import work
 from tests.web.people import Visitor
@@ -140,7 +141,7 @@ def test_nothing_is_counted_where_nobody_asked_for_it(app: Flask, runtime: Runti
 def test_a_browser_counts_unless_a_program_drives_it(
     address: str,  # noqa: F811
     runtime: Runtime,
-    driven: bool,  # noqa: FBT001
+    driven: bool,
 ) -> None:
     """Scanners that open links in a whole browser say so in ``navigator.webdriver``, as this test's does by itself."""
     api = pytest.importorskip("playwright.sync_api")
@@ -154,5 +155,7 @@ def test_a_browser_counts_unless_a_program_drives_it(
         window.goto(address + sent.links()[0])
         window.get_by_text("the shop").wait_for()
         assert window.url == SHOP
+        if not driven:
+            until(sent.kept, what="the click")
         browser.close()
     assert sent.kept() == (0 if driven else 1)
