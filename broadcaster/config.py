@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -63,7 +64,7 @@ class Settings(BaseModel):
     @field_validator("public_url")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
+        if not _is_site(value):
             raise ValueError("use the full address, such as https://news.example.org")
         return value.rstrip("/")
 
@@ -71,7 +72,7 @@ class Settings(BaseModel):
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not (port.isascii() and port.isdigit()) or int(port[:6]) > 65535:
             raise ValueError("use host:port, such as 127.0.0.1:8000")
         return value
 
@@ -92,6 +93,17 @@ class Settings(BaseModel):
     @property
     def uploads(self) -> Path:
         return self.home / "uploads"
+
+
+def _is_site(address: str) -> bool:
+    """Say whether links to us can begin with *address*: a scheme, a host, no more than a path behind it."""
+    try:
+        parts = urlsplit(address)
+        odd = parts.username is not None or parts.query or parts.fragment or parts.port == 0
+    except ValueError:
+        return False
+    plain = address.isascii() and address.isprintable() and not set(address) & set(" \\\"'<>")
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain and not odd
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

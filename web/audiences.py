@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from broadcaster.actions import content
 from broadcaster.actions.staff import actor
 from broadcaster.core.errors import Conflict, InvalidInput, Refused
+from broadcaster.core.ids import to_id
 from broadcaster.storage import listings
 from broadcaster.storage.tables import Audience
 from web import audience_builder as builder
@@ -21,7 +22,6 @@ from web.audience_builder import Sent
 from web.context import me, runtime
 from web.forms import FormModel, Line, blank, read
 from web.language import _
-from web.paging import to_id
 
 pages = Blueprint("audiences", __name__)
 

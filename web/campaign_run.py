@@ -16,6 +16,7 @@ from broadcaster.actions.report_unknown import DECISIONS, resolve_unknown, unkno
 from broadcaster.actions.staff import actor
 from broadcaster.core.deliveries import Reason, State
 from broadcaster.core.errors import Conflict, InvalidInput
+from broadcaster.core.ids import to_id
 from web import campaign_view, words
 from web import campaign_words as say
 from web.access import Area, require
@@ -24,7 +25,7 @@ from web.campaigns import pages as pages
 from web.context import me, runtime
 from web.forms import FormModel, Line, read
 from web.language import _, language
-from web.paging import cursor, to_id
+from web.paging import cursor
 
 PEOPLE = 50
 

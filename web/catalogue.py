@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from broadcaster.actions import catalogue, optin, staff
 from broadcaster.core.consent import Basis
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
+from broadcaster.core.ids import to_id
 from broadcaster.storage import catalogue as stored
 from broadcaster.storage import consent_history
 from broadcaster.storage.tables import Purpose
@@ -19,7 +20,6 @@ from web.access import Area, Level, require
 from web.context import me, runtime
 from web.forms import Form, FormModel, Line, Text, blank, read
 from web.language import _, _l
-from web.paging import to_id
 
 pages = Blueprint("purposes", __name__)
 

@@ -13,6 +13,7 @@ from broadcaster.actions import consent_history, double_optin, optin, staff, whe
 from broadcaster.actions.consent_history import Entry
 from broadcaster.actions.optin import Proof, Told
 from broadcaster.core.errors import InvalidInput, NotFound
+from broadcaster.core.ids import to_id
 from broadcaster.storage import consent_history as stored
 from web import consent_words as say
 from web.access import Area, Level, may, require
@@ -20,7 +21,7 @@ from web.consent_forms import Finder, Hold, Record, Withdrawal, extents, moment_
 from web.context import me, runtime
 from web.forms import Form, blank, read
 from web.language import _, time_zone
-from web.paging import cursor, page, to_id
+from web.paging import cursor, page
 
 pages = Blueprint("consent", __name__)
 _WRITE = Level.WRITE

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 from flask import abort, request
 from werkzeug.routing import BaseConverter, ValidationError
 
+from broadcaster.core.ids import to_id
+
 T = TypeVar("T")
 LIMIT = 50
-MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,6 @@ def page(rows: Sequence[T], key: Callable[[T], int], *, name: str = "before", li
     """Make a page of what a query returned that was asked for *limit* + 1 rows."""
     shown = rows[:limit]
     return Page(shown, key(shown[-1]) if len(rows) > limit else None, name not in request.args)
-
-
-def to_id(text: str) -> int | None:
-    """Return an id written the one way we write ids, None for everything else."""
-    if not (text.isascii() and text.isdigit()) or text.startswith("0") or len(text) > 19:
-        return None
-    number = int(text)
-    return number if number <= MAX_ID else None
 
 
 class IdConverter(BaseConverter):

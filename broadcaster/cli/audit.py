@@ -17,7 +17,7 @@ import click
 from broadcaster.actions import audit as actions
 from broadcaster.actions import sequencer
 from broadcaster.actions.audit import Format, Reader
-from broadcaster.cli.context import Context, show
+from broadcaster.cli.context import Context, Id, show
 from broadcaster.core.consent import Action, Source
 from broadcaster.core.errors import Conflict, NotFound, Unavailable
 from broadcaster.storage import log as log_rows
@@ -33,7 +33,7 @@ def audit() -> None:
 
 @audit.command("export")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
-@click.option("--contact", type=int, help="Only this person, by id.")
+@click.option("--contact", type=Id(), help="Only this person, by id.")
 @click.option("--address", help="Only this address.")
 @click.option("--purpose", help="Only this purpose and those below it, by key.")
 @click.option("--channel", help="Only this channel.")

@@ -16,7 +16,7 @@ from broadcaster.actions import forecast, forecast_people, report_person, report
 from broadcaster.actions.forecast_result import Forecast
 from broadcaster.cli import campaign_tables as tables
 from broadcaster.cli.campaign_tables import find
-from broadcaster.cli.context import Context, confirm, show
+from broadcaster.cli.context import Context, Id, confirm, show
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.reason_words import REASONS
 from broadcaster.storage.tables import Audience, Campaign, Purpose, Template
@@ -174,7 +174,7 @@ def duplicate(obj: Context, campaign: str, as_json: bool) -> None:
 
 @campaigns.command("report")
 @click.argument("campaign")
-@click.option("--run", "run_id", type=int, help="Of an earlier run.")
+@click.option("--run", "run_id", type=Id(), help="Of an earlier run.")
 @AS_JSON
 @click.pass_obj
 def report(obj: Context, campaign: str, run_id: int | None, as_json: bool) -> None:
@@ -184,7 +184,7 @@ def report(obj: Context, campaign: str, run_id: int | None, as_json: bool) -> No
 
 @campaigns.command("explain")
 @click.argument("campaign")
-@click.argument("contact", type=int)
+@click.argument("contact", type=Id())
 @click.option("--language", type=click.Choice(["en", "fr"]), default="en", show_default=True)
 @AS_JSON
 @click.pass_obj
@@ -213,7 +213,7 @@ def unknown_list(obj: Context, campaign: str, after: int, limit: int, as_json: b
 
 @unknown.command("settle")
 @click.argument("campaign")
-@click.argument("steps", nargs=-1, type=int)
+@click.argument("steps", nargs=-1, type=Id())
 @click.option("--all", "every", is_flag=True, help="All of them, up to 1000.")
 @click.option("--decision", type=click.Choice(report_unknown.DECISIONS), required=True)
 @click.option("--confirm", "typed", help="For resend: the campaign's name, since somebody may get it twice.")

@@ -19,7 +19,7 @@ from broadcaster.actions.imports import files, jobs, records
 from broadcaster.actions.imports import undo as undoing
 from broadcaster.actions.imports.report import Reject
 from broadcaster.actions.runtime import Runtime
-from broadcaster.cli.context import Context, confirm, show
+from broadcaster.cli.context import Context, Id, confirm, show
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.import_codes import explain
 from broadcaster.core.import_columns import Cell, ConsentRule, Mapping, read_mapping
@@ -37,7 +37,7 @@ def contacts() -> None:
 @click.option("--mapping", "mapping_file", type=click.Path(path_type=Path), help="A JSON file that says what is what.")
 @click.option("--saved", help="Use the saved mapping of this name.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-@click.option("--resume", type=int, metavar="ID", help="Go on with an import that was interrupted.")
+@click.option("--resume", type=Id(), metavar="ID", help="Go on with an import that was interrupted.")
 @click.option("--delimiter", help="What separates columns; found out if not given.")
 @click.option("--encoding", help="How the file is written; found out if not given.")
 @click.option("--purpose", help="The purpose that consent in the file is for.")
@@ -164,7 +164,7 @@ def imports(obj: Context, as_json: bool) -> None:
 
 
 @contacts.command("undo")
-@click.argument("import_id", type=int)
+@click.argument("import_id", type=Id())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_AS_JSON
 @click.pass_obj
@@ -176,7 +176,7 @@ def undo(obj: Context, import_id: int, yes: bool, as_json: bool) -> None:
 
 
 @contacts.command("rejects")
-@click.argument("import_id", type=int)
+@click.argument("import_id", type=Id())
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write; standard output if not given.")
 @click.pass_obj
 def rejects(obj: Context, import_id: int, output: Path | None) -> None:
@@ -199,7 +199,7 @@ def rejects(obj: Context, import_id: int, output: Path | None) -> None:
 @click.option("--country", default="")
 @click.option("--language", default="")
 @click.option("--limit", default=50, show_default=True)
-@click.option("--after", type=int, help="The cursor of the page before.")
+@click.option("--after", type=Id(), help="The cursor of the page before.")
 @_AS_JSON
 @click.pass_obj
 def find(obj: Context, /, text: str, limit: int, after: int | None, as_json: bool, **narrow: str) -> None:
@@ -217,7 +217,7 @@ def find(obj: Context, /, text: str, limit: int, after: int | None, as_json: boo
 
 
 @contacts.command("show")
-@click.argument("contact_id", type=int)
+@click.argument("contact_id", type=Id())
 @_AS_JSON
 @click.pass_obj
 def show_(obj: Context, contact_id: int, as_json: bool) -> None:

@@ -13,6 +13,20 @@ import click
 from broadcaster import config
 from broadcaster.actions.runtime import Runtime, open_runtime
 from broadcaster.config import Settings
+from broadcaster.core.errors import NotFound
+from broadcaster.core.ids import to_id
+
+
+class Id(click.ParamType[int]):
+    """An id on a command line: whatever else stands there is not found, as in the address of a page."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = to_id(str(value))
+        if found is None:
+            raise NotFound("there is no such id: ids are whole numbers from 1 on")
+        return found
 
 
 class Context:

@@ -7,6 +7,7 @@ Exit codes: 0 done · 2 wrong usage · 3 not acceptable · 4 not found · 5 conf
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 import traceback
@@ -66,6 +67,9 @@ def broadcaster(ctx: click.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; a user's mistake gets one clear line, never a stack trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without our letters is no reason to end
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         result = broadcaster.main(args=None if argv is None else list(argv), standalone_mode=False)

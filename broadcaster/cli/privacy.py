@@ -10,7 +10,7 @@ import click
 from broadcaster.actions import audit
 from broadcaster.actions import privacy as actions
 from broadcaster.actions.runtime import Runtime
-from broadcaster.cli.context import Context, confirm, show
+from broadcaster.cli.context import Context, Id, confirm, show
 from broadcaster.core.errors import InvalidInput, NotFound
 
 _WORDS = {
@@ -26,7 +26,7 @@ def privacy() -> None:
 
 
 @privacy.command("erase")
-@click.argument("contact_id", type=int, required=False)
+@click.argument("contact_id", type=Id(), required=False)
 @click.option("--address", help="The person who uses this address, instead of an id.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -50,7 +50,7 @@ def erase(ctx: click.Context, contact_id: int | None, address: str | None, yes: 
 
 
 @privacy.command("preview")
-@click.argument("contact_id", type=int, required=False)
+@click.argument("contact_id", type=Id(), required=False)
 @click.option("--address", help="The person who uses this address, instead of an id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context

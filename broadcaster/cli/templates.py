@@ -11,7 +11,7 @@ from sqlmodel import Session
 from broadcaster.actions import content, previews
 from broadcaster.actions.forecast_words import facts_of, lint
 from broadcaster.cli.campaign_tables import everyone, find, only_brand, print_json, print_rows, told
-from broadcaster.cli.context import Context, show
+from broadcaster.cli.context import Context, Id, show
 from broadcaster.core.errors import InvalidInput
 from broadcaster.storage.tables import Brand, Template
 
@@ -124,7 +124,7 @@ def lint_(ctx: click.Context, template: str, as_json: bool) -> None:
 @click.argument("template")
 @click.option("--channel", required=True)
 @click.option("--language", default="", help="Not given: the template's own.")
-@click.option("--contact", type=int, help="As this contact (an id).")
+@click.option("--contact", type=Id(), help="As this contact (an id).")
 @click.option("--as", "persona", type=click.Choice(previews.PERSONAS), default="typical", show_default=True)
 @_AS_JSON
 @click.pass_obj

@@ -19,11 +19,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from broadcaster.core.errors import Unavailable, UntracedChange
+from broadcaster.core.errors import Misconfigured, Unavailable, UntracedChange
 
 #: Tables whose every change leaves a log event. Left out on purpose: what the log covers in another way (steps and
 #: deliveries by the window that settles them), projections, leases, raw inbound events, the log itself.
@@ -90,7 +90,10 @@ class Database:
     """One database, SQLite or PostgreSQL. Create it after forking: sockets must not be shared."""
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        self.url = make_url(url)
+        try:
+            self.url = make_url(url)
+        except (ArgumentError, ValueError):
+            raise Misconfigured("the database's address cannot be read", code="bad_database") from None
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.owner = secrets.token_hex(8)  #: names this process in leases
         self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url, pool_size)
@@ -128,20 +131,16 @@ class Database:
         options: dict[str, Any] = {} if writing else {"broadcaster_reading": True}
         if snapshot and not self.sqlite:
             options["isolation_level"] = "REPEATABLE READ"
-        try:
-            with (
-                self.engine.connect().execution_options(**options) as connection,
-                Session(connection, expire_on_commit=False) as session,
-            ):
-                connection.info["reading"] = not writing
-                try:
-                    yield session
-                finally:
-                    connection.info["reading"] = False
-        except OperationalError as problem:
-            raise Unavailable(_plain_words(problem)) from problem
-        except psycopg.OperationalError as problem:  # in the middle of a COPY
-            raise Unavailable("the database does not answer now") from problem
+        with (
+            plain_trouble(),
+            self.engine.connect().execution_options(**options) as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            connection.info["reading"] = not writing
+            try:
+                yield session
+            finally:
+                connection.info["reading"] = False
 
     def now(self, session: Session) -> datetime:
         """Return the time by the database's clock, aware, UTC."""
@@ -173,6 +172,21 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def plain_trouble() -> Iterator[None]:
+    """Raise Unavailable if the database is locked or away, Misconfigured if the file is none of ours; no values."""
+    try:
+        yield
+    except OperationalError as problem:
+        raise Unavailable(_plain_words(problem)) from problem
+    except psycopg.OperationalError as problem:  # in the middle of a COPY
+        raise Unavailable("the database does not answer now") from problem
+    except DatabaseError as problem:
+        if type(problem.orig) is not sqlite3.DatabaseError:
+            raise  # a broken rule of a table: a mistake of ours
+        raise Misconfigured("the database's address names a file of another kind", code="bad_database") from problem
 
 
 def _note_writes(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from broadcaster.core.errors import Conflict, IntegrityFailure, Unavailable
 from broadcaster.storage import triggers
-from broadcaster.storage.database import Database
+from broadcaster.storage.database import Database, plain_trouble
 
 _LOCATION = "broadcaster.storage:migrations"
 _ADVISORY_LOCK = 7_305_116_288
@@ -34,13 +34,16 @@ def head() -> str:
 
 def current(database: Database) -> str | None:
     """Return the revision the database is at, None if it is empty."""
-    with database.engine.connect().execution_options(broadcaster_reading=True) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with database.reading() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the schema up to *revision*, in one transaction; two at once wait for each other."""
-    with database.engine.begin() as connection:
+    """Bring the schema up to *revision*, in one transaction; two at once wait for each other.
+
+    Raises Unavailable if the database does not answer.
+    """
+    with plain_trouble(), database.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         command.upgrade(config(connection), revision)
