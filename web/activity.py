@@ -24,7 +24,8 @@ pages = Blueprint("log", __name__)
 _SAID = frozenset(
     [
         *("actor", "at", "event", "what", "id", "verb", "success"),
-        *("account_id", "address_id", "campaign_id", "contact_id", "import_id", "message_id", "staff_id"),
+        *("account_id", "address_id", "campaign_id", "contact_id", "import_id", "message_id", "request_id", "staff_id"),
+        *("count", "decision", "rows"),
     ]
 )
 
@@ -78,4 +79,4 @@ def _opened(body: bytes) -> dict[str, Any]:
 def _detail(name: str, value: object) -> str:
     if name == "fields" and isinstance(value, list):
         return " ".join(str(one) for one in value)
-    return f"{name}: {str(value)[:80]}"
+    return f"{events.DETAILS.get(name, name)}: {str(value)[:80]}"

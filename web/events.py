@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from web.campaign_words import DECISIONS
 from web.language import _, _l
+from web.privacy_words import STEPS
 
 THINGS = {
     "account": _l("Account"),
@@ -16,7 +18,9 @@ THINGS = {
     "closed_day": _l("Closed day"),
     "group": _l("Group"),
     "interest": _l("Interest"),
+    "address": _l("Address"),
     "media": _l("File"),
+    "message": _l("Message"),
     "purpose": _l("Purpose"),
     "setting": _l("Setting"),
     "staff": _l("Staff member"),
@@ -24,23 +28,66 @@ THINGS = {
     "wording": _l("Wording"),
 }
 VERBS = {
+    "active": _l("switched on"),
+    "added": _l("added"),
+    "address_added": _l("address added"),
+    "address_removed": _l("address taken away"),
     "archived": _l("archived"),
     "cancelled": _l("cancelled"),
     "changed": _l("changed"),
+    "chunk": _l("a further part taken in"),
     "created": _l("created"),
-    "deleted": _l("deleted"),
     "disabled": _l("switched off"),
+    "held": _l("put on hold"),
+    "draft": _l("back to a draft"),
+    "edited": _l("changed"),
     "enabled": _l("switched on"),
-    "finished": _l("finished"),
+    "failed": _l("failed"),
+    "finished": _l("ended"),
+    "invalid": _l("found not to exist"),
     "invited": _l("got a sign-in link"),
-    "launched": _l("launched"),
-    "paused": _l("paused"),
+    "left_groups": _l("people taken out of its groups"),
+    "lifted": _l("lifted"),
+    "merged": _l("merged"),
     "password": _l("got a new password"),
-    "resumed": _l("resumed"),
+    "paused": _l("paused"),
+    "reopened": _l("opened again"),
+    "restored": _l("fields put back"),
+    "running": _l("under way"),
+    "saved": _l("saved"),
     "scheduled": _l("scheduled"),
     "started": _l("started"),
+    "test queued": _l("test asked for"),
+    "undoing": _l("being taken back"),
     "undone": _l("undone"),
+    "unlinked": _l("addresses taken away"),
+    "unmerged": _l("taken apart again"),
     "uploaded": _l("uploaded"),
+}
+#: Fields of an event beside its sentence.
+DETAILS = {
+    "addresses": _l("addresses"),
+    "campaign_id": _l("campaign"),
+    "changed": _l("changed"),
+    "channel": _l("channel"),
+    "consents": _l("consents"),
+    "contacts": _l("contacts"),
+    "created": _l("new"),
+    "digest": _l("fingerprint"),
+    "fields": _l("fields"),
+    "leaves": _l("entries"),
+    "message_kind": _l("kind"),
+    "other_id": _l("other"),
+    "outcome": _l("outcome"),
+    "permit": _l("allowed by"),
+    "reason": _l("reason"),
+    "refused": _l("refused"),
+    "request_id": _l("request"),
+    "row": _l("up to row"),
+    "run_id": _l("run"),
+    "step_ids": _l("sends"),
+    "steps": _l("sends"),
+    "unmasked": _l("unmasked"),
 }
 KINDS = {
     "admin": _l("Administration"),
@@ -118,6 +165,26 @@ def _erased(body: Mapping[str, Any]) -> str:
     return _("Contact %(id)s erased", id=body["contact_id"])
 
 
+def _taken_back(body: Mapping[str, Any]) -> str:
+    return _("Import %(id)s taken back", id=body["import_id"])
+
+
+def _resolved(body: Mapping[str, Any]) -> str:
+    return _("Unknown sends decided: %(decision)s", decision=DECISIONS[body["decision"]][0])
+
+
+def _suppressed(body: Mapping[str, Any]) -> str:
+    return _("Lasting refusal %(verb)s: %(count)s", verb=_verb(body), count=body["count"])
+
+
+def _request(body: Mapping[str, Any]) -> str:
+    """Say how far an erasure is; its steps are named as on its own page."""
+    verb = str(body["verb"])
+    step = STEPS.get(verb.removeprefix("erasure: "))
+    done = step if step is not None else _("erasure asked for") if verb == "erasure received" else verb
+    return _("Privacy request %(id)s: %(verb)s", id=body["request_id"], verb=done)
+
+
 def _verb(body: Mapping[str, Any]) -> str:
     return str(VERBS.get(body["verb"], body["verb"]))
 
@@ -132,7 +199,11 @@ _SENTENCES = {
     "Erased": _erased,
     "Exported": _exported,
     "ImportProgress": _import,
+    "ImportTakenBack": _taken_back,
     "MessageSettled": _message,
+    "PrivacyRequestMoved": _request,
     "SignedIn": _signed_in,
+    "Suppressed": _suppressed,
+    "UnknownResolved": _resolved,
     "WindowSettled": _window,
 }

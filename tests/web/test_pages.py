@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from broadcaster import actions
 from broadcaster.actions import sequencer, staff
 from broadcaster.actions.runtime import Runtime
+from broadcaster.core import event_types
+from broadcaster.core.campaigns import CampaignState
+from broadcaster.storage.tables.organisation import ACCOUNT_STATES
 from tests.web.people import ADMIN, PASSWORD, Visitor, first
 from tests.web.test_access import rules
+from web import events
 from web.app import create_app
 
 
@@ -181,6 +189,24 @@ def test_the_log_tells_who_did_what(staffed: dict[str, Visitor], runtime: Runtim
     assert "Ada Admin" in page
     assert "Staff member 2: created" in page
     assert "Last sealed" in page
+
+
+def test_every_event_has_a_sentence_and_every_verb_a_word() -> None:
+    """The log shows nothing under the name it has in the code."""
+    every = {one.__name__: [field.name for field in fields(one)] for one in event_types.Event.__subclasses__()}
+    assert set(events._SENTENCES) == set(every)
+    said = set()
+    for file in Path(actions.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in every:
+                given = dict(zip(every[call.func.id], call.args, strict=False))
+                given |= {str(one.arg): one.value for one in call.keywords}
+                verb = given.get("verb")
+                if isinstance(verb, ast.Constant) and call.func.id != "PrivacyRequestMoved":
+                    said.add(verb.value)
+    assert {"created", "chunk", "lifted", "address_added"} <= said
+    states = {*CampaignState, *ACCOUNT_STATES, "enabled", "disabled"}
+    assert (said | states) - set(events.VERBS) == set()
 
 
 def test_the_log_goes_on_page_by_page(staffed: dict[str, Visitor], runtime: Runtime) -> None:

@@ -79,3 +79,9 @@ def test_times_are_shown_in_the_readers_zone(staffed: dict[str, Visitor], runtim
     (utc, there), (same, elsewhere) = shown.values()
     assert utc == same
     assert there != elsewhere
+
+
+def test_a_french_line_never_begins_with_its_punctuation() -> None:
+    """The space before ? ! : ; and inside « » does not break: a phone's narrow lines would show it."""
+    pieces = [text for one in words("fr").values() for text in (one if isinstance(one, tuple) else (str(one),))]
+    assert [text for text in pieces if re.search(r" [?!;:»]|« ", text)] == []
