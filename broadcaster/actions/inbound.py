@@ -49,11 +49,23 @@ def receive(runtime: Runtime, webhook_key: str, request: WebhookRequest) -> Webh
 
 
 def apply(runtime: Runtime, config: AccountConfig, events: Sequence[ChannelEvent]) -> list[Recorded]:
-    """Apply events of one account, each once, each in its own transaction, and wait out what refusals forbid."""
-    done = [_apply_one(runtime, config, event) for event in events]
-    recorded = [one for one in done if one is not None]
+    """Apply events of one account, each once, each in its own transaction, and wait out what refusals forbid.
+
+    One that fails holds up none of the others; its error is raised at the end, so that it is told again.
+    """
+    recorded: list[Recorded] = []
+    failed: list[Exception] = []
+    for event in events:
+        try:
+            done = _apply_one(runtime, config, event)
+        except Exception as problem:
+            failed.append(problem)
+        else:
+            recorded += [] if done is None else [done]
     for one in recorded:
         consent_actions.wait_out(runtime, one)
+    if failed:
+        raise failed[0]
     return recorded
 
 

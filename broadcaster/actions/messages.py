@@ -52,7 +52,9 @@ def keep_inbound(told: Told, *, intent: str, rule: str) -> Message:
         address_id=told.address.id,
         account_id=told.config.id,
         kind="inbound",
-        body_ct=seal_for(told.runtime, session, told.address, {"text": told.event.text, "payload": told.event.payload}),
+        body_ct=seal_for(
+            told.runtime, session, told.address, {"text": told.words, "payload": told.event.payload[:2000]}
+        ),
         intent=intent,
         rule=rule,
         answers_step_id=None if step is None else step.id,

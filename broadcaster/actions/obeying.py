@@ -15,7 +15,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.told import Told
 from broadcaster.core import keywords
 from broadcaster.core.consent import OUR_CLOCK, REFUSALS, Action, Actor, ConsentEvent, Source, Standing, State, fold
-from broadcaster.core.keywords import Intent
+from broadcaster.core.keywords import Decision, Intent
 from broadcaster.core.messages import InboundKind
 from broadcaster.core.replies import ReplyKind
 from broadcaster.storage import consent, conversations
@@ -32,6 +32,8 @@ def _text(told: Told) -> Recorded | None:
     """A person wrote: decide what they want, do it, answer once, keep the message."""
     question = _open_question(told)
     decision = keywords.classify(told.event.text, open_question=question is not None)
+    if len(told.words) < len(told.event.text) and not decision.closes:
+        decision = Decision(Intent.UNSURE, "too_long")  # what was not read may say no
     kept = messages.keep_inbound(told, intent=decision.intent.value, rule=decision.rule)
     if decision.intent is Intent.OPT_OUT:
         recorded = told.record(_refusal(told, Action.OBJECTED, decision.rule))

@@ -33,6 +33,11 @@ class Told:
     step_id: int | None
     now: datetime
 
+    @property
+    def words(self) -> str:
+        """Return what is kept of the person's words."""
+        return self.event.text[: registry.capabilities_of(self.config.channel).inbound_max]
+
     def act(self, action: Action, purpose_id: int, *, actor: Actor, source: Source, rule: str = "") -> NewConsent:
         """Return the consent event that this inbound event is."""
         fact = f"inbound:{self.config.id}:{self.event.event_key}:{purpose_id}:{action.value}"

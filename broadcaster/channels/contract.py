@@ -49,6 +49,11 @@ class Capabilities:
     rate_per_second: float = 50.0  #: default of a new account
     trusted_clock: bool = True  #: False: the time of what comes in was written by the sender's own machine
 
+    @property
+    def inbound_max(self) -> int:
+        """Return how many characters of a person's message are kept: more than any provider lets one write."""
+        return 2 * self.text_max
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -15,7 +15,7 @@ from broadcaster.core.errors import InvalidInput
 
 HEADER_MAX = 8_192  #: characters of one header that are looked at
 HEADERS_MAX = 20  #: of one name
-TEXT_MAX = 100_000  #: characters handed on
+TEXT_MAX = 250_000  #: characters handed on; more than is kept, so that a cut is seen (``inbound_max``)
 HTML_MAX = 200_000  #: characters read
 PARTS_MAX = 100
 

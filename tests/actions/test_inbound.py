@@ -8,23 +8,26 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import inbound, messages
+from broadcaster.actions import inbound, messages, polling
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.core.consent import Action, Basis, Source
+from broadcaster.core.errors import Unavailable
 from broadcaster.core.messages import Inbound, InboundKind
 from broadcaster.fakes.server import Behaviour
+from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.fakes.twilio import FakeTwilio
+from broadcaster.storage import conversations, people
 from tests import factories
-from tests.actions.scene import Scene
+from tests.actions.scene import Scene, scene
 from tests.actions.talk import NOW, config, number, said, standing, tell, together
 
 # a stop
 
 
-def test_a_stop_delivered_five_times_at_once_is_stored_once(s: Scene) -> None:
+def test_a_stop_delivered_five_times_from_eight_sides_is_stored_once(s: Scene) -> None:
     stop = said("STOP")
-    assert together(*[lambda: tell(s, stop)] * 5) == []
+    assert together(*[lambda: [tell(s, stop) for _ in range(5)]] * 8) == []
     assert standing(s) == "objected"
     assert s.rows("SELECT count(*) FROM inbox_event") == [(1,)]
     assert s.rows("SELECT kind, count(*) FROM message GROUP BY kind ORDER BY kind") == [
@@ -79,7 +82,90 @@ def _import(s: Scene, who: int) -> list[tuple[int, int]]:
     return [(contact, address)]
 
 
+# more than anybody can send, and more at once than anybody does
+
+LONG = "bla " * 5_000
+
+
+@pytest.mark.parametrize(
+    "text,expected",
+    [(LONG, "restricted"), (f"HELP {LONG}", "restricted"), (f"Please stop texting me. {LONG}", "objected")],
+    ids=["ordinary", "help", "stop"],
+)
+def test_of_a_message_beyond_any_size_the_head_is_kept_and_the_address_pauses(
+    s: Scene, text: str, expected: str
+) -> None:
+    """What was not read may say no."""
+    tell(s, said(text))
+    assert standing(s) == expected
+    [(address, key_id, body)] = s.rows(
+        "SELECT m.address_id, a.key_id, m.body_ct FROM message m JOIN address a ON a.id = m.address_id "
+        "WHERE m.kind = 'inbound'"
+    )
+    assert address == s.people[0][1]
+    with s.runtime.db.reading() as session:
+        key = people.person_keys(session, s.runtime.keys, [key_id])[key_id]
+    kept = conversations.open_message(key, bytes(body))["text"]
+    assert kept == text[: registry.capabilities_of("sms").inbound_max]
+    assert 1600 < len(kept) < len(text)
+    assert s.rows("SELECT needs_review FROM conversation") == [(expected == "restricted",)]
+
+
+def test_of_a_burst_of_stops_none_is_lost_and_none_doubled(s: Scene) -> None:
+    """Each is stored and obeyed, or the provider is told to come again; the sender repeats until we answer."""
+    stops = [said("STOP", who=1000 + n) for n in range(64)]
+
+    def deliver(own: list[Inbound]) -> None:
+        for stop in own:
+            for _ in range(20):
+                try:
+                    tell(s, stop)
+                    break
+                except Unavailable:
+                    continue
+
+    assert together(*[lambda part=part: deliver(stops[part::8] + stops[:3]) for part in range(8)]) == []
+    assert s.rows("SELECT count(*) FROM inbox_event") == [(64,)]
+    assert s.rows("SELECT count(*), count(DISTINCT address_id) FROM consent_event WHERE action = 'objected'") == [
+        (64, 64)
+    ]
+    assert s.rows("SELECT count(*) FROM message WHERE kind = 'confirmation'") == [(64,)]
+
+
+def test_one_bad_event_among_good_ones_holds_up_none(s: Scene) -> None:
+    """B61: it is told again, because its error reaches whoever told it."""
+    bad = said("STOP", at=NOW.replace(tzinfo=None))  # no zone: no row of ours takes it
+    with pytest.raises(Exception, match=r"zone|aware|naive|UTC"):
+        tell(s, bad, said("STOP"), said("HELP", who=2))
+    assert standing(s) == "objected"
+    assert s.rows("SELECT count(*) FROM inbox_event") == [(2,)]
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("away"), RuntimeError("a mistake of ours")])
+def test_what_was_fetched_and_not_applied_is_fetched_again(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def away(*_session: object) -> None:
+        raise trouble
+
+    with FakeTelegram() as telegram:
+        s = scene(runtime, telegram, 1)
+        telegram.say(100_001, "STOP")
+        with monkeypatch.context() as broken:
+            broken.setattr(people, "lock_address", away)
+            assert polling.poll_due(runtime) == 0
+        assert standing(s) == "granted"
+        assert polling.poll_due(runtime) == 1
+        assert standing(s) == "objected"
+
+
 # START after STOP
+
+
+@pytest.mark.parametrize("order", [("STOP", "START"), ("START", "STOP")])
+def test_a_stop_and_a_start_of_the_same_second_close(s: Scene, order: tuple[str, str]) -> None:
+    tell(s, *(said(word) for word in order))
+    assert standing(s) == "objected"
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

@@ -266,7 +266,7 @@ def test_hostile_mail_is_stored_and_stops_nothing(name: str) -> None:
     [event] = read_mail(HOSTILE[name], received=NOW)
     assert isinstance(event, Inbound)
     assert event.kind in (InboundKind.TEXT, InboundKind.OTHER)
-    assert len(event.text) <= 100_000
+    assert len(event.text) <= 250_000
     event.text.encode()
     event.sender.encode()
     event.about.encode()
