@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from pydantic import StringConstraints
 
-from broadcaster.actions import contact_views, privacy, staff
+from broadcaster.actions import contact_views, privacy, requests, staff
+from broadcaster.core import requests as clock
 from broadcaster.storage import privacy_requests
 from web.access import Area, Level, require
+from web.consent_forms import moment_of
 from web.contacts import name_of
 from web.context import me, runtime
 from web.forms import Form, FormModel, Line, blank, read
@@ -19,6 +24,28 @@ from web.paging import LIMIT, cursor, page
 from web.privacy_words import GOES, KEPT, KINDS, STATES, STEPS
 
 pages = Blueprint("privacy", __name__)
+
+
+#: What can be asked of us by a form; an erasure has a page of its own.
+ASKED = {name: words for name, words in KINDS.items() if name != "erasure"}
+ABOUT = {
+    "access": _l("A copy of what is known about them."),
+    "portability": _l("Their data in a file they can take elsewhere."),
+    "rectification": _l("Something is wrong and has to be put right."),
+    "objection": _l("No marketing any more: recorded on every address at once."),
+    "restriction": _l("Nothing at all for now: every address is put on hold at once."),
+}
+
+
+class Asked(FormModel):
+    kind: Line
+    date: Line
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=requests.NOTE_MOST)] = ""
+
+
+class Answered(FormModel):
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=requests.NOTE_MOST)]
+    refused: bool = False
 
 
 class Confirm(FormModel):
@@ -34,20 +61,94 @@ def index() -> ResponseReturnValue:
         found = privacy_requests.listing(session, before=cursor(), limit=LIMIT + 1)
     shown = page(found, lambda one: one.id)
     names = staff.names(runtime(), {one.staff_id for one in shown.rows if one.staff_id})
-    return render_template("privacy/index.html", page=shown, names=names, kinds=KINDS, states=STATES)
+    return render_template(
+        "privacy/index.html", page=shown, names=names, kinds=KINDS, states=STATES, now=datetime.now(UTC)
+    )
 
 
 @pages.get("/privacy/<id:request_id>")
 @require(Area.ERASURE)
 def show(request_id: int) -> ResponseReturnValue:
     """Show how far a request is, what it closed, and what was touched."""
+    return _shown(request_id, blank(Answered))
+
+
+@pages.get("/privacy/new/<id:contact_id>")
+@require(Area.ERASURE, level=Level.WRITE)
+def new(contact_id: int) -> ResponseReturnValue:
+    return _new(contact_id, blank(Asked, kind="access", date=datetime.now(ZoneInfo(me().time_zone)).date().isoformat()))
+
+
+@pages.post("/privacy/new/<id:contact_id>")
+@require(Area.ERASURE)
+def receive(contact_id: int) -> ResponseReturnValue:
+    """Note what a person asked; an objection or restriction has taken effect when this answers."""
+    filled = read(Asked)
+    data = filled.data
+    if data is not None:
+        with filled.refusals():
+            made = requests.receive(
+                runtime(),
+                contact_id,
+                data.kind,
+                received_at=moment_of(data.date, me().time_zone),
+                note=data.note,
+                staff_id=me().id,
+                actor=staff.actor(me().id),
+            )
+            flash(_("Noted. The clock runs."), "success")
+            return redirect(url_for("privacy.show", request_id=made), 303)
+    return _new(contact_id, filled), 422
+
+
+@pages.post("/privacy/<id:request_id>/extend")
+@require(Area.ERASURE)
+def extend(request_id: int) -> ResponseReturnValue:
+    requests.extend(runtime(), request_id, actor=staff.actor(me().id))
+    flash(_("Two more months. Tell the person, and why, if you have not."), "success")
+    return redirect(url_for("privacy.show", request_id=request_id), 303)
+
+
+@pages.post("/privacy/<id:request_id>/finish")
+@require(Area.ERASURE)
+def finish(request_id: int) -> ResponseReturnValue:
+    """Close a request with a note."""
+    filled = read(Answered)
+    data = filled.data
+    if data is None:
+        return _shown(request_id, filled), 422
+    requests.finish(runtime(), request_id, note=data.note, refused=data.refused, actor=staff.actor(me().id))
+    flash(_("Closed."), "success")
+    return redirect(url_for("privacy.show", request_id=request_id), 303)
+
+
+def _new(contact_id: int, form: Form[Asked]) -> str:
+    person = contact_views.view(runtime(), contact_id)
+    kinds = [(name, words, ABOUT[name]) for name, words in ASKED.items()]
+    return render_template("privacy/new.html", person=person, name=name_of(person), kinds=kinds, form=form)
+
+
+def _shown(request_id: int, form: Form[Answered]) -> str:
     with runtime().db.reading() as session:
         row = privacy_requests.one(session, request_id)
+        notes = requests.notes(runtime(), session, row)
     done: Any = row.progress.get("done", [])
     rows: Any = row.progress.get("rows", {})
     steps = [(str(words), name in done, int(rows.get(name, 0))) for name, words in STEPS.items()]
     names = staff.names(runtime(), {row.staff_id} if row.staff_id else set())
-    return render_template("privacy/show.html", row=row, steps=steps, names=names, kinds=KINDS, states=STATES)
+    extendable = clock.extended(row.received_at) > row.due_at >= datetime.now(UTC)
+    return render_template(
+        "privacy/show.html",
+        row=row,
+        steps=steps,
+        names=names,
+        kinds=KINDS,
+        states=STATES,
+        notes=notes,
+        form=form,
+        extendable=extendable,
+        late=row.done_at is None and row.due_at < datetime.now(UTC),
+    )
 
 
 @pages.get("/privacy/erase/<id:contact_id>")

@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from broadcaster.actions import consent, sequencer
 from broadcaster.actions.runtime import Runtime
+from broadcaster.core import requests
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
 from broadcaster.core.errors import NotFound
 from broadcaster.core.event_types import PrivacyRequestMoved, Suppressed
@@ -105,7 +106,7 @@ def _receive(runtime: Runtime, session: Session, person: Contact) -> int:
         contact_id=person.id,
         state="running",
         received_at=now,
-        due_at=now + rows.ANSWER_WITHIN,
+        due_at=requests.due(now),
         staff_id=int(actor[6:]) if actor.startswith("staff:") else None,
         progress={"done": [], "rows": {}},
     )

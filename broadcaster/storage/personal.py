@@ -132,7 +132,9 @@ HOLDINGS: dict[str, Holding] = {
     "log_payload": _rows("entry_id event staff_id key_id body salt"),
     "checkpoint": _nobody("size root note frontier created_at"),
     "erased_item": _nobody("kind item_id part erasure_id"),
-    "privacy_request": _nobody("id kind contact_id state received_at due_at done_at staff_id progress entry_id"),
+    "privacy_request": _skeleton(
+        "id kind contact_id state received_at due_at done_at staff_id progress entry_id", "note_ct"
+    ),
     # nothing of a contact
     "account": _nobody(_ACCOUNT),
     "account_media": _nobody("account_id media_id provider_ref expires_at"),

@@ -18,7 +18,6 @@ from broadcaster.storage.database import any_id, id_list, sql
 from broadcaster.storage.tables import Address, Contact, ContactAddress, PrivacyRequest
 
 #: An answer to erase comes within a month (GDPR art. 12(3)).
-ANSWER_WITHIN = timedelta(days=30)
 #: What began at most this long ago and has no known end may still end: its result would be written after the erasure.
 LATE = timedelta(seconds=120)
 

@@ -81,5 +81,6 @@ class PrivacyRequest(SQLModel, table=True):
     due_at: datetime
     done_at: datetime | None = None
     staff_id: int | None = ref("staff.id", null=True)
+    note_ct: bytes | None = blob(null=True)  #: what was asked and answered, under the contact's key
     progress: dict[str, object] = json_column()  #: step -> rows; makes an interrupted erasure resumable
     entry_id: int | None = ref("log_entry.id", null=True)

@@ -766,6 +766,7 @@ def upgrade() -> None:
         sa.Column("due_at", UTCDateTime(), nullable=False),
         sa.Column("done_at", UTCDateTime(), nullable=True),
         sa.Column("staff_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("note_ct", sa.LargeBinary(), nullable=True),
         sa.Column(
             "progress", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
         ),
