@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -169,7 +170,7 @@ def _sorted_settings(channel: Channel, given: Mapping[str, str]) -> tuple[dict[s
             raise InvalidInput(f"{field.label} is needed", field=name, code="required")
         if field.choices and value and value not in field.choices:
             raise InvalidInput(f"{field.label}: choose one of {', '.join(field.choices)}", field=name)
-        if len(value) > 10_000 or (not _many_lines(value) and "\n" in value):
+        if len(value) > 10_000 or not (_many_lines(value) or value.isprintable()):
             raise InvalidInput(f"{field.label} is not acceptable: one line, at most 10 000 characters", field=name)
         (hidden if field.secret else opened)[name] = value
     return opened, hidden
@@ -196,7 +197,7 @@ def _many_lines(value: str) -> bool:
 
 def _checked_base(base_url: str) -> str:
     base = base_url.strip().rstrip("/")
-    if base and not base.startswith(("https://", "http://")):
+    if base and not re.fullmatch(r"https?://[^\s/@?#\\]+(/[^\s?#\\]*)?", base):
         raise InvalidInput("use a full address, such as https://api.example.org", field="base_url")
     return base
 
