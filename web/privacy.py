@@ -19,7 +19,7 @@ from web.consent_forms import moment_of
 from web.contacts import name_of
 from web.context import me, runtime
 from web.forms import Form, FormModel, Line, blank, read
-from web.language import _
+from web.language import _, _l
 from web.paging import LIMIT, cursor, page
 from web.privacy_words import GOES, KEPT, KINDS, STATES, STEPS
 

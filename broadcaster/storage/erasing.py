@@ -122,7 +122,7 @@ OF_CONTACTS = ("contact_word", "contact_interest", "group_member", "audience_mem
 
 
 def particulars(session: Session, scope: Scope) -> int:
-    """Delete the words a person is found by, interests, memberships, what they told or asked us; return rows touched."""
+    """Delete the words a person is found by, interests, memberships, what they told us; return rows touched."""
     mine = f"contact_id {any_id(session, 'contacts')}"
     gone = run(session, personal.blank("privacy_request", f"{mine} AND note_ct IS NOT NULL"), ids_of(session, scope))
     return gone + sum(run(session, personal.delete(table, mine), ids_of(session, scope)) for table in OF_CONTACTS)
