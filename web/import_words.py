@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broadcaster.actions.imports.records import RejectWords
 from broadcaster.core.errors import BroadcasterError
 from broadcaster.core.import_codes import explain
 from web import words
@@ -91,6 +92,12 @@ FILES = {
     "unknown_attribute": _l("A field of the mapping does not exist any more."),
     "unknown_group": _l("A group of the mapping does not exist any more."),
 }
+
+
+def refused() -> RejectWords:
+    """Return the words of the file of what was not taken."""
+    header = (_("line"), _("field"), _("code"), _("refused"), _("message"))
+    return RejectWords(header, _("row"), _("value"), code)
 
 
 def code(name: str) -> str:

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError, Conflict, InvalidInput, Refused
 from broadcaster.core.import_columns import Mapping
 from broadcaster.storage import imports as stored
+from broadcaster.storage import workers
 from web import import_words
 from web.access import Area, require
 from web.contacts import purpose_names
@@ -86,6 +87,8 @@ def _state(import_id: int) -> dict[str, Any]:
     job, setup = records.one(runtime(), import_id), pending.setup(runtime(), import_id)
     checking = job.state == "uploaded" and setup.check.state == "wanted"
     undoing = setup.undo == "wanted"
+    with runtime().db.reading() as session:
+        attended = bool(workers.alive(session, now=runtime().db.now(session)))
     return {
         "job": job,
         "setup": setup,
@@ -94,6 +97,7 @@ def _state(import_id: int) -> dict[str, Any]:
         "busy": job.state == "running" or checking or undoing,
         "checking": checking,
         "undoing": undoing,
+        "attended": attended,
         "states": import_words.STATES,
         "code_words": import_words.code,
         "consent_words": import_words.consent,
@@ -219,7 +223,7 @@ def _do(import_id: int, act: Any, told: str) -> ResponseReturnValue:
 def refused(import_id: int) -> ResponseReturnValue:
     """Hand out what was not taken: line, field, code, reason; never a value."""
     records.one(runtime(), import_id)
-    answer = Response(_refused_lines(runtime(), import_id), mimetype="text/csv")
+    answer = Response(stream_with_context(_refused_lines(runtime(), import_id)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="import-{import_id}-refused.csv"'
     return answer
 
@@ -238,7 +242,7 @@ def _refused_lines(here: Runtime, import_id: int) -> Iterator[str]:
 
 def _written(held: list[Any], first: bool) -> str:
     file = io.StringIO()
-    records.write_rejects(held, file)
+    records.write_rejects(held, file, words=import_words.refused())
     return file.getvalue() if first else file.getvalue().partition("\r\n")[2]
 
 

@@ -81,7 +81,7 @@ def record_in(runtime: Runtime, session: Session, acts: Sequence[NewConsent]) ->
     recorded.ineffective = sum(act.ineffective for act in judged)
     recorded.event_ids = ledger.append(session, judged, person_keys=by_address, at=now)
     ledger.project(session, sorted(addresses))
-    _lift_suppression(runtime, session, judged, addresses, now)
+    _lift_suppression(runtime, session, judged, addresses, by_address, now)
     _close(session, judged, recorded, now)
     return recorded
 
@@ -130,7 +130,12 @@ def _as_event(act: NewConsent, now: datetime, event_id: int) -> ConsentEvent:
 
 
 def _lift_suppression(
-    runtime: Runtime, session: Session, acts: Sequence[NewConsent], addresses: Mapping[int, Address], now: datetime
+    runtime: Runtime,
+    session: Session,
+    acts: Sequence[NewConsent],
+    addresses: Mapping[int, Address],
+    keys: Mapping[int, bytes],
+    now: datetime,
 ) -> None:
     """A person's own later yes ends the suppression of their address; nothing else does."""
     said: dict[int, datetime] = {}
@@ -140,12 +145,19 @@ def _lift_suppression(
             said[act.address_id] = max(act.occurred_at, said.get(act.address_id, act.occurred_at))
     for address_id, at in said.items():
         row = addresses[address_id]
-        marks = [mark.digest for mark in runtime.keys.suppression_marks([row.digest or b""])]
+        marks = [mark.digest for mark in runtime.keys.suppression_marks(_digests(runtime, row, keys[address_id]))]
         if not people.lift_suppressions(session, marks, before=at):
             continue  # that yes is older than the suppression
         row.suppressed = False
         session.add(row)
         log.record(session, Suppressed(verb="lifted", count=1, reason="own act"), at=now)
+
+
+def _digests(runtime: Runtime, row: Address, key: bytes) -> tuple[bytes, ...]:
+    """Return all under which an address may have been suppressed: as it is stored, and by every index key we hold."""
+    value = people.open_address(key, row.id, row.value_ct or b"")
+    scope = people.address_scope(row.channel, row.account_id)
+    return (row.digest or b"", *runtime.keys.blind_indexes(scope, value))
 
 
 def _close(session: Session, acts: Sequence[NewConsent], recorded: Recorded, now: datetime) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broadcaster.actions import campaigns, dispatch, messages, obeying, planning, polling, privacy, receipts, sequencer
-from broadcaster.actions.imports import pending
+from broadcaster.actions.imports import pending, uploads
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError
 from broadcaster.storage import campaigns as campaign_rows
@@ -51,6 +51,7 @@ JOBS = (
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),
     Job("imports", pending.run_pending),
+    Job("uploads", uploads.forget_orphans, every_seconds=600.0),
     Job("heartbeat", workers.beat, every_seconds=5.0),
 )
 

@@ -168,7 +168,9 @@ def fold(events: Iterable[ConsentEvent], *, paths: Mapping[int, Sequence[int]]) 
     *paths* gives each purpose's ancestors including itself. The result depends only on the set of events: not on their
     order, nor on how often one is told.
     """
-    distinct = list({event.key: event for event in sorted(events, key=lambda e: -e.id)}.values())
+    distinct = list(events)
+    if len(distinct) > 1:
+        distinct = list({event.key: event for event in sorted(distinct, key=lambda e: -e.id)}.values())
     ordered = sorted(distinct, key=lambda e: (e.occurred_at, _STRICTNESS[e.action], e.key))
     states = {}
     for purpose_id in sorted({event.purpose_id for event in ordered}):

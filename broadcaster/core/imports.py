@@ -67,12 +67,12 @@ class PurposeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a file may refer to, by the keys people write: attributes, purposes, groups, interests."""
+    """What a file may refer to, by the keys people write: attributes, purposes, groups and interests with their ids."""
 
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     purposes: Mapping[str, PurposeFacts] = field(default_factory=dict)
-    groups: frozenset[str] = frozenset()
-    interests: frozenset[str] = frozenset()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    interests: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_mapping(mapping: Columns, catalogue: Catalogue) -> None:

@@ -11,7 +11,7 @@ session        signs cookies
 signing        signs heads of the log (a 32-byte Ed25519 seed)
 =============  =======================================================================================
 
-``seal`` and ``wrap`` write ``0x01 | nonce (12) | AES-256-GCM ciphertext and tag``. The nonce is derived from key, row
+``seal`` and ``wrap`` write ``0x01 | nonce (12) | AES-256-GCM ciphertext and tag``. The nonce is a keyed BLAKE2b of row
 and content (as SIV modes do): no randomness is needed, none can repeat by accident, and sealing the same
 value for the same record again gives the same bytes.
 
@@ -33,13 +33,15 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import blake2b, sha256
 from typing import Any, Literal, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broadcaster.core.errors import IntegrityFailure, Misconfigured, NotFound
+from broadcaster.core.hashing import hmac_sha256
 
 KEY_BYTES = 32
 LINK_DIGEST_BYTES = 16
@@ -100,7 +102,8 @@ class KeyRing:
     def wrap(self, person_key: bytes, aad: bytes) -> tuple[str, bytes]:
         """Encrypt a person's key for storage; return the id of the wrapping key and the bytes. *aad*: the row."""
         current = self.wrapping[0]
-        return current.id, seal(current.secret, person_key, b"wrap|" + aad)
+        cipher = _ring_cipher(current.secret)
+        return current.id, _seal(cipher, current.secret, person_key, b"wrap|" + aad)
 
     def unwrap(self, wrapped: bytes, key_id: str, aad: bytes) -> bytes:
         """Return the person's key. Raises IntegrityFailure if changed or moved, Misconfigured without its key."""
@@ -193,8 +196,18 @@ def load(text: str) -> KeyRing:
 
 def seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """Encrypt under a 32-byte key, bound to *aad*: what the record is, such as ``b"address:81"``."""
-    nonce = hmac.digest(key, b"nonce|%d|%b%b" % (len(aad), aad, plaintext), "sha256")[:_NONCE_BYTES]
-    return _SEALED + nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+    return _seal(AESGCM(key), key, plaintext, aad)
+
+
+def _seal(cipher: AESGCM, key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    nonce = blake2b(b"nonce|%d|%b%b" % (len(aad), aad, plaintext), key=key, digest_size=_NONCE_BYTES).digest()
+    return _SEALED + nonce + cipher.encrypt(nonce, plaintext, aad)
+
+
+@lru_cache(maxsize=4)
+def _ring_cipher(secret: bytes) -> AESGCM:
+    """Return the cipher of a key of the ring; for a person's key none is kept."""
+    return AESGCM(secret)
 
 
 def open_sealed(key: bytes, sealed: bytes, aad: bytes) -> bytes:
@@ -217,13 +230,13 @@ def digest_range(start: bytes) -> tuple[bytes, bytes]:
 def _blind_index(secret: bytes, scope: bytes, canonical: str) -> bytes:
     if b"\0" in scope:
         raise ValueError("a scope holds no zero byte")
-    return hmac.digest(secret, scope + b"\0" + canonical.encode(), "sha256")
+    return hmac_sha256(secret, scope + b"\0" + canonical.encode())
 
 
 def _suppression_digest(secret: bytes, address_digest: bytes) -> bytes:
     if len(address_digest) < LINK_DIGEST_BYTES:
         raise ValueError("a suppression is made from a blind index")
-    return hmac.digest(secret, address_digest[:LINK_DIGEST_BYTES], "sha256")
+    return hmac_sha256(secret, address_digest[:LINK_DIGEST_BYTES])
 
 
 def _link_mac(secret: bytes, body: bytes) -> bytes:

@@ -5,10 +5,11 @@ SQLAlchemy's own bulk insert spends more time on each row than the database does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlmodel import Session
 
 from broadcaster.storage.database import note_written
@@ -18,26 +19,14 @@ def is_sqlite(session: Session) -> bool:
     return session.connection().dialect.name == "sqlite"
 
 
-def moments(session: Session) -> Callable[[datetime | None], Any]:
-    """Return what turns a time into what the driver stores when no column type stands in between."""
-    return _sqlite_text if is_sqlite(session) else lambda at: at
-
-
-def _sqlite_text(at: datetime | None) -> str | None:
-    if at is None:
-        return None
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(" ", "microseconds")[:26]
-
-
 def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert *rows* of plain values: times by ``moments``, JSON as text. The caller writes the log event."""
+    """Insert *rows* of plain values: times as ``stored`` makes them, JSON as text. The caller writes the log event."""
     if not rows:
         return
     connection = session.connection()
     names = ", ".join(columns)
     if is_sqlite(session):
-        marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))
+        _insert_many(connection, f"INSERT INTO {table} ({names}) VALUES", len(columns), rows)
         return
     # COPY is no statement that the listener sees: say what it writes to
     note_written(connection, frozenset({table}))
@@ -45,6 +34,20 @@ def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequ
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+
+
+#: Rows in one statement on SQLite: its fixed cost is shared, more brings nothing.
+_TOGETHER = 20
+
+
+def _insert_many(connection: Connection, statement: str, width: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    one = f"({', '.join('?' * width)})"
+    whole = len(rows) - len(rows) % _TOGETHER
+    if whole:
+        blocks = [tuple(chain.from_iterable(rows[at : at + _TOGETHER])) for at in range(0, whole, _TOGETHER)]
+        connection.exec_driver_sql(f"{statement} {', '.join([one] * _TOGETHER)}", blocks)
+    if whole < len(rows):
+        connection.exec_driver_sql(f"{statement} {one}", list(rows[whole:]))
 
 
 def in_chunks(session: Session, query: str, values: Iterable[Any]) -> Iterator[Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,39 +14,14 @@ from sqlmodel import Session, col, select
 
 from broadcaster.core import consent, events
 from broadcaster.core.consent import ConsentEvent, State
+from broadcaster.core.consent_rows import NewConsent as NewConsent
+from broadcaster.core.consent_rows import consent_rows, state_row
 from broadcaster.core.errors import NotFound
-from broadcaster.core.event_types import ConsentEvents, milliseconds
-from broadcaster.core.events import Json
-from broadcaster.core.keys import seal
+from broadcaster.core.event_types import ConsentEvents
+from broadcaster.core.sealing import COLUMNS, Values
 from broadcaster.storage import bulk, log
 from broadcaster.storage.database import allocate, any_id, id_list
 from broadcaster.storage.tables import ConsentRecord, ConsentStanding, Purpose
-
-
-@dataclass(frozen=True, slots=True)
-class NewConsent:
-    """One consent event to be recorded.
-
-    ``key`` makes a repetition of the same fact harmless (up to 32 bytes, unique). ``evidence`` is what proves it:
-    address, words matched, form, file and line; it is committed to and encrypted, and can be erased.
-    """
-
-    key: bytes
-    address_id: int
-    purpose_id: int
-    action: consent.Action
-    actor: consent.Actor
-    source: consent.Source
-    occurred_at: datetime
-    clock: str
-    evidence: Mapping[str, Json]
-    basis: consent.Basis = consent.Basis.CONSENT
-    expires_at: datetime | None = None
-    wording_id: int | None = None
-    staff_id: int | None = None
-    import_id: int | None = None
-    step_id: int | None = None
-    ineffective: bool = False
 
 
 def paths(session: Session) -> dict[int, tuple[int, ...]]:
@@ -87,80 +61,32 @@ def append(session: Session, new: Sequence[NewConsent], *, person_keys: Mapping[
     if not new:
         return []
     ids = allocate(session, "consent_event", len(new))
-    bodies = [_committed_bytes(event_id, event, at) for event_id, event in zip(ids, new, strict=True)]
-    salts = [secrets.token_bytes(events.SALT_BYTES) for _ in new]
-    commitments = [events.commit(salt, body) for salt, body in zip(salts, bodies, strict=True)]
-    digest = hashlib.sha256(b"".join(commitments)).hexdigest()
-    entry_id = log.record(session, ConsentEvents(count=len(new), digest=digest), at=at)
-    stored = bulk.moments(session)
+    [entry_id] = allocate(session, "log_entry", 1)
     rows = [
-        _row(stored, event_id, event, at, entry_id, commitment)
-        for event_id, event, commitment in zip(ids, new, commitments, strict=True)
+        consent_rows(
+            event_id,
+            event,
+            at=at,
+            key=person_keys[event.address_id],
+            salt=secrets.token_bytes(events.SALT_BYTES),
+            entry_id=entry_id,
+        )
+        for event_id, event in zip(ids, new, strict=True)
     ]
-    evidence = [
-        (event_id, seal(person_keys[event.address_id], body, b"consent:%d" % event_id), salt)
-        for event_id, event, body, salt in zip(ids, new, bodies, salts, strict=True)
-    ]
-    bulk.insert_rows(session, "consent_event", _RECORD_COLUMNS, rows)
-    bulk.insert_rows(session, "consent_evidence", ("event_id", "body_ct", "salt"), evidence)
-    return ids
+    record_leaf(session, [skeleton for skeleton, _ in rows], at=at)
+    bulk.insert_rows(session, "consent_event", COLUMNS["consent_event"], [skeleton for skeleton, _ in rows])
+    bulk.insert_rows(session, "consent_evidence", COLUMNS["consent_evidence"], [evidence for _, evidence in rows])
+    return list(ids)
 
 
-_RECORD_COLUMNS = (
-    *("id", "key", "address_id", "purpose_id", "action", "actor", "source", "basis", "clock", "occurred_at"),
-    *("received_at", "expires_at", "wording_id", "staff_id", "import_id", "step_id", "ineffective"),
-    *("entry_id", "commitment"),
-)
+def record_leaf(session: Session, skeletons: Sequence[Values], *, at: datetime) -> None:
+    """Write the one leaf that stands over these new events; its id is in them."""
+    if skeletons:
+        digest = hashlib.sha256(b"".join([row[_COMMITMENT] for row in skeletons])).hexdigest()
+        log.record(session, ConsentEvents(len(skeletons), digest), at=at, entry_id=skeletons[0][_ENTRY])
 
 
-def _committed_bytes(event_id: int, event: NewConsent, at: datetime) -> bytes:
-    told: dict[str, Json] = {
-        "action": event.action.value,
-        "actor": event.actor.value,
-        "address_id": event.address_id,
-        "basis": event.basis.value,
-        "event_id": event_id,
-        "evidence": dict(event.evidence),
-        "expires_at": None if event.expires_at is None else milliseconds(event.expires_at),
-        "occurred_at": milliseconds(event.occurred_at),
-        "purpose_id": event.purpose_id,
-        "received_at": milliseconds(at),
-        "source": event.source.value,
-        "staff_id": event.staff_id,
-        "wording_id": event.wording_id,
-    }
-    return events.canonical(told)
-
-
-def _row(
-    stored: Callable[[datetime | None], Any],
-    event_id: int,
-    event: NewConsent,
-    at: datetime,
-    entry_id: int,
-    commitment: bytes,
-) -> tuple[Any, ...]:
-    return (
-        event_id,
-        event.key,
-        event.address_id,
-        event.purpose_id,
-        event.action.value,
-        event.actor.value,
-        event.source.value,
-        event.basis.value,
-        event.clock,
-        stored(consent.effective_time(event.occurred_at, at)),
-        stored(at),
-        stored(event.expires_at),
-        event.wording_id,
-        event.staff_id,
-        event.import_id,
-        event.step_id,
-        event.ineffective,
-        entry_id,
-        commitment,
-    )
+_ENTRY, _COMMITMENT = (COLUMNS["consent_event"].index(name) for name in ("entry_id", "commitment"))
 
 
 _EVENT_COLUMNS = (
@@ -205,22 +131,12 @@ def project(session: Session, address_ids: Sequence[int]) -> None:
 
 def write_states(session: Session, states: Mapping[int, Mapping[int, State]]) -> None:
     """Insert the states of addresses that have none."""
-    stored = bulk.moments(session)
     rows = [
-        (
-            address,
-            state.purpose_id,
-            state.standing.value,
-            state.event_id,
-            state.basis.value,
-            stored(state.since),
-            stored(state.expires_at),
-        )
+        state_row(address, state, state.event_id)
         for address, of_address in sorted(states.items())
         for state in of_address.values()
     ]
-    columns = ("address_id", "purpose_id", "standing", "event_id", "basis", "since", "expires_at")
-    bulk.insert_rows(session, "consent_state", columns, rows)
+    bulk.insert_rows(session, "consent_state", COLUMNS["consent_state"], rows)
 
 
 def rebuild(session: Session, *, page: int = 1000) -> int:

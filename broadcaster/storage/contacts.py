@@ -16,6 +16,8 @@ from broadcaster.core.errors import NotFound, Refused
 from broadcaster.core.finding import address_scope, external_digest, word_hash, word_hashes, words_of
 from broadcaster.core.finding import external_digests as external_digests
 from broadcaster.core.keys import KeyRing, open_sealed, seal
+from broadcaster.core.sealing import seal_external as seal_external
+from broadcaster.core.sealing import seal_note as seal_note
 from broadcaster.storage import people
 from broadcaster.storage.database import allocate
 from broadcaster.storage.people import NewAddress
@@ -31,14 +33,6 @@ from broadcaster.storage.tables import (
     Interest,
     PreferenceEvent,
 )
-
-
-def seal_note(key: bytes, contact_id: int, note: str) -> bytes:
-    return seal(key, note.encode(), b"note:%d" % contact_id)
-
-
-def seal_external(key: bytes, contact_id: int, external_id: str) -> bytes:
-    return seal(key, external_id.encode(), b"external:%d" % contact_id)
 
 
 def open_secrets(key: bytes | None, row: Any) -> dict[str, str | None]:

@@ -295,21 +295,28 @@ def take_lease(session: Session, database: Database, name: str, *, owner: str, s
     return session.connection().execute(_LEASE, values).first() is not None
 
 
-def allocate(session: Session, table: str, count: int) -> list[int]:
-    """Reserve *count* ids of *table*, ascending, so that rows that refer to each other go in by bulk statements.
+def allocate(session: Session, table: str, count: int) -> Sequence[int]:
+    """Reserve *count* ids of *table*, ascending; nobody else gets them, also when they are used much later or never.
 
-    On SQLite the writer is alone; on PostgreSQL the table's sequence gives them.
+    SQLite keeps the counter of AUTOINCREMENT tables beside them, PostgreSQL in a sequence.
     """
-    if not count:
-        return []
     connection = session.connection()
+    if not count:
+        return ()
     if connection.dialect.name == "sqlite":
-        top = connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()
-        reserved = max(int(top), session.info.get(("allocated", table), 0))
-        session.info["allocated", table] = reserved + count
-        return list(range(reserved + 1, reserved + count + 1))
-    query = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-    return [int(row[0]) for row in connection.execute(query, {"table": table, "count": count})]
+        counter = {"table": table, "count": count}
+        last = connection.execute(text(_COUNT_ON), counter).scalar()
+        if last is None:
+            connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :count)"), counter)
+            last = count
+        return range(last - count + 1, last + 1)
+    query = text("SELECT array_agg(nextval(pg_get_serial_sequence(:table, 'id'))) FROM generate_series(1, :count)")
+    ids: list[int] = connection.execute(query, {"table": table, "count": count}).scalar_one()
+    # nextval of others may fall in between; without, the two ends say it all
+    return range(ids[0], ids[-1] + 1) if ids[-1] - ids[0] + 1 == count else ids
+
+
+_COUNT_ON = "UPDATE sqlite_sequence SET seq = seq + :count WHERE name = :table RETURNING seq"
 
 
 def id_list(session: Session, ids: Sequence[int]) -> Any:

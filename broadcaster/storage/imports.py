@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +12,10 @@ from sqlalchemy import and_, bindparam, or_, text, update
 from sqlmodel import Session, col, select
 
 from broadcaster.core.errors import NotFound
+from broadcaster.core.import_known import Known, KnownContact
 from broadcaster.core.imports import Catalogue, PurposeFacts
 from broadcaster.core.keys import KeyRing
+from broadcaster.core.sealing import COLUMNS, CONTACT_FIELDS, Values, stored
 from broadcaster.storage import bulk, contacts, people
 from broadcaster.storage.database import allocate, any_id, id_list
 from broadcaster.storage.tables import Contact, ImportJob, ImportMapping, ImportReject, Purpose, Wording
@@ -29,8 +30,8 @@ def catalogue(session: Session) -> Catalogue:
     return Catalogue(
         attributes=contacts.attributes(session),
         purposes={row.key: PurposeFacts(row.id, row.leaf, dict(wordings[row.id])) for row in purposes},
-        groups=frozenset(contacts.group_ids(session)),
-        interests=frozenset(contacts.interest_ids(session)),
+        groups=contacts.group_ids(session),
+        interests=contacts.interest_ids(session),
     )
 
 
@@ -43,48 +44,20 @@ def lock_job(session: Session, import_id: int) -> ImportJob:
     return row
 
 
-@dataclass(slots=True)
-class KnownContact:
-    """A contact as an import compares it: plain and encrypted fields by name, in clear."""
-
-    id: int
-    restricted: bool
-    import_id: int | None  #: the import that made them
-    key_id: int | None
-    fields: dict[str, Any]
-    key: bytes | None
-    groups: set[str] = field(default_factory=set)
-    interests: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Known:
-    """What a chunk of rows meets in the database."""
-
-    addresses: dict[bytes, tuple[int, bool]] = field(default_factory=dict)  #: digest -> (id, suppressed)
-    users: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  #: address -> contacts
-    closed: set[tuple[int, int]] = field(default_factory=set)  #: (contact, address) that was taken away
-    contacts: dict[int, KnownContact] = field(default_factory=dict)
-    externals: dict[bytes, int] = field(default_factory=dict)
-    barred: set[bytes] = field(default_factory=set)
-
-
-def look_up(
-    session: Session, ring: KeyRing, digests: Sequence[bytes], externals: Sequence[bytes], *, now: datetime
-) -> Known:
-    """Return what is known of these addresses and customer numbers; one look for a whole chunk."""
+def look_up(session: Session, ring: KeyRing, hashes: Sequence[bytes], *, numbers: bool, now: datetime) -> Known:
+    """Return what is known of these hashes; one look for a whole chunk. *numbers*: some are of customer numbers."""
     known = Known()
     query = "SELECT digest, id, suppressed FROM address WHERE digest IN"
-    for row in bulk.in_chunks(session, query, digests):
+    for row in bulk.in_chunks(session, query, hashes):
         known.addresses[bytes(row[0])] = (row[1], bool(row[2]))
-    unknown = [digest for digest in digests if digest not in known.addresses]
+    unknown = [one for one in hashes if one not in known.addresses]
     known.barred = people.suppressed(session, ring, unknown, now=now)
     wanted: set[int] = set()
     if known.addresses:
         _load_users(session, known, [found[0] for found in known.addresses.values()])
         wanted |= {contact for users in known.users.values() for contact in users}
     query = "SELECT external_digest, id FROM contact WHERE state <> 'erased' AND external_digest IN"
-    for row in bulk.in_chunks(session, query, externals):
+    for row in bulk.in_chunks(session, query, hashes if numbers else ()):
         known.externals[bytes(row[0])] = row[1]
         wanted.add(row[1])
     if wanted:
@@ -116,7 +89,7 @@ def _load_contacts(session: Session, ring: KeyRing, known: Known, ids: Sequence[
     query = f"SELECT {_COLUMNS} FROM contact c LEFT JOIN person_key k ON k.id = c.key_id WHERE c.id {any_id(session)}"
     for row in session.connection().execute(text(query), parameters):
         key = None if row.wrapped is None else people.unwrap(ring, row.key_id, row.wrapping_key, bytes(row.wrapped))
-        fields: dict[str, Any] = dict(zip(_PLAIN, row[2:9], strict=True))
+        fields: dict[str, Any] = dict(zip(CONTACT_FIELDS, row[2:9], strict=True))
         fields |= contacts.open_secrets(key, row)
         stored = row.attributes
         fields["attributes"] = json.loads(stored) if isinstance(stored, str) else dict(stored)
@@ -131,58 +104,6 @@ def _load_contacts(session: Session, ring: KeyRing, known: Known, ids: Sequence[
         )
         for contact, key in session.connection().execute(text(query), parameters):
             (known.contacts[contact].groups if place == "group" else known.contacts[contact].interests).add(key)
-
-
-_PLAIN = ("kind", "language", "country", "time_zone", "birth_year", "profession", "preferred_channel")
-
-
-@dataclass(slots=True)
-class NewContact:
-    """A contact to be made; ``words`` are the hashes of their name."""
-
-    fields: dict[str, Any]
-    words: tuple[int, ...] = ()
-    external: bytes | None = None
-
-
-def insert_contacts(
-    session: Session, ring: KeyRing, new: Sequence[NewContact], ids: Sequence[int], *, import_id: int, now: datetime
-) -> None:
-    """Insert contacts with their keys and words. The caller writes the log event."""
-    keys = people.new_keys(session, ring, len(new))
-    at = bulk.moments(session)(now)
-    rows = []
-    words: list[tuple[int, int]] = []
-    for contact_id, (key_id, key), one in zip(ids, keys, new, strict=True):
-        get = one.fields.get
-        name = {"first": get("first_name") or "", "last": get("last_name") or ""}
-        note, number, told = get("note"), get("external_id"), get("attributes")
-        rows.append(
-            (
-                contact_id,
-                get("kind") or "consumer",
-                "active",
-                *(get(field_name) for field_name in _PLAIN[1:]),
-                json.dumps(told, ensure_ascii=False) if told else "{}",
-                people.seal_name(key, contact_id, name) if name["first"] or name["last"] else None,
-                contacts.seal_note(key, contact_id, note) if note else None,
-                contacts.seal_external(key, contact_id, number) if number else None,
-                one.external,
-                key_id,
-                import_id,
-                at,
-                at,
-            )
-        )
-        words.extend((word, contact_id) for word in one.words)
-    bulk.insert_rows(session, "contact", _CONTACT_COLUMNS, rows)
-    bulk.insert_rows(session, "contact_word", ("word", "contact_id"), words)
-
-
-_CONTACT_COLUMNS = (
-    *("id", "kind", "state", *_PLAIN[1:], "attributes", "name_ct", "note_ct", "external_ct", "external_digest"),
-    *("key_id", "import_id", "created_at", "updated_at"),
-)
 
 
 def update_plain(session: Session, changes: Sequence[tuple[int, dict[str, Any]]], *, now: datetime) -> None:
@@ -210,7 +131,7 @@ def insert_history(
     """Add to the preference history: (contact, field, before, after). Every contact has a key by now."""
     ids = allocate(session, "preference_event", len(told))
     actor = str(session.info.get("actor", "system"))
-    at = bulk.moments(session)(now)
+    at = stored(now)
     rows = []
     for event_id, (known, name, before, after) in zip(ids, told, strict=True):
         assert known.key is not None, "given one before"
@@ -220,23 +141,10 @@ def insert_history(
     bulk.insert_rows(session, "preference_event", columns, rows)
 
 
-def insert_links(session: Session, pairs: Iterable[tuple[int, int]], *, import_id: int, now: datetime) -> None:
-    """Link contacts to addresses: pairs of (contact id, address id)."""
-    at = bulk.moments(session)(now)
-    rows = [(contact, address, False, import_id, at) for contact, address in pairs]
-    columns = ("contact_id", "address_id", "preferred", "import_id", "created_at")
-    bulk.insert_rows(session, "contact_address", columns, rows)
-
-
-def insert_members(session: Session, groups: Iterable[tuple[int, int]], *, import_id: int) -> None:
-    """Put contacts into groups: pairs of (group id, contact id)."""
-    rows = [(group, contact, import_id) for group, contact in groups]
-    bulk.insert_rows(session, "group_member", ("group_id", "contact_id", "import_id"), rows)
-
-
-def insert_interests(session: Session, pairs: Iterable[tuple[int, int]]) -> None:
-    """Give contacts interests: pairs of (interest id, contact id)."""
-    bulk.insert_rows(session, "contact_interest", ("interest_id", "contact_id"), list(pairs))
+def insert(session: Session, tables: Mapping[str, Sequence[Values]]) -> None:
+    """Insert rows by table, in the order of ``core.sealing.COLUMNS``. The caller writes the log event."""
+    for table, columns in COLUMNS.items():
+        bulk.insert_rows(session, table, columns, tables.get(table, ()))
 
 
 def insert_rejects(session: Session, import_id: int, rejects: Iterable[tuple[int, str, str, bool]]) -> None:
@@ -251,6 +159,11 @@ def job(session: Session, import_id: int) -> ImportJob:
     if row is None:
         raise NotFound("There is no such import.")
     return row
+
+
+def kept_paths(session: Session) -> set[str]:
+    """Return the paths of the files that imports still need."""
+    return set(session.exec(select(ImportJob.path).where(ImportJob.path != "")).all())
 
 
 def staff_of(actor: str) -> int | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from broadcaster.core.addresses import email_domain, phone_facts
 from broadcaster.core.finding import address_scope as address_scope
-from broadcaster.core.keys import KEY_BYTES, KeyRing, open_sealed, seal
+from broadcaster.core.keys import KEY_BYTES, KeyRing
+from broadcaster.core.sealing import COLUMNS, address_row, key_row, stored
+from broadcaster.core.sealing import NewAddress as NewAddress
+from broadcaster.core.sealing import facts as facts
+from broadcaster.core.sealing import open_address as open_address
+from broadcaster.core.sealing import open_name as open_name
+from broadcaster.core.sealing import seal_address as seal_address
+from broadcaster.core.sealing import seal_name as seal_name
 from broadcaster.storage import bulk
 from broadcaster.storage.database import allocate, any_id, id_list
 from broadcaster.storage.tables import Address, Contact, ContactAddress, Suppression
@@ -23,11 +27,8 @@ from broadcaster.storage.tables import Address, Contact, ContactAddress, Suppres
 def new_keys(session: Session, ring: KeyRing, count: int) -> list[tuple[int, bytes]]:
     """Make keys for *count* contacts or addresses; return (id, key)."""
     made = [(key_id, secrets.token_bytes(KEY_BYTES)) for key_id in allocate(session, "person_key", count)]
-    rows = []
-    for key_id, key in made:
-        wrapping, wrapped = ring.wrap(key, b"%d" % key_id)
-        rows.append((key_id, wrapping, wrapped))
-    bulk.insert_rows(session, "person_key", ("id", "wrapping_key", "wrapped"), rows)
+    rows = [key_row(ring, key_id, key) for key_id, key in made]
+    bulk.insert_rows(session, "person_key", COLUMNS["person_key"], rows)
     return made
 
 
@@ -41,35 +42,6 @@ def person_keys(session: Session, ring: KeyRing, key_ids: Iterable[int]) -> dict
 def unwrap(ring: KeyRing, key_id: int, wrapping_key: str, wrapped: bytes) -> bytes:
     """Return one person's key from its columns."""
     return ring.unwrap(wrapped, wrapping_key, b"%d" % key_id)
-
-
-def seal_address(key: bytes, address_id: int, value: str) -> bytes:
-    return seal(key, value.encode(), b"address:%d" % address_id)
-
-
-def open_address(key: bytes, address_id: int, sealed: bytes) -> str:
-    return open_sealed(key, sealed, b"address:%d" % address_id).decode()
-
-
-def seal_name(key: bytes, contact_id: int, name: Mapping[str, str]) -> bytes:
-    told = json.dumps(dict(name), ensure_ascii=False, separators=(",", ":"))
-    return seal(key, told.encode(), b"name:%d" % contact_id)
-
-
-def open_name(key: bytes, contact_id: int, sealed: bytes) -> dict[str, str]:
-    """Return ``{"first": ..., "last": ...}``."""
-    found: dict[str, str] = json.loads(open_sealed(key, sealed, b"name:%d" % contact_id))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class NewAddress:
-    """A canonical address to be known. ``kind`` is "email", "phone" or "opaque"."""
-
-    channel: str
-    account_id: int | None
-    kind: str
-    value: str
 
 
 def digest_of(ring: KeyRing, address: NewAddress) -> bytes:
@@ -105,42 +77,18 @@ def create_addresses(
     now: datetime,
     import_id: int | None = None,
     suppressed_digests: Iterable[bytes] = (),
-    digests: Sequence[bytes] | None = None,
 ) -> list[tuple[int, bytes]]:
-    """Insert addresses that are not known yet; return (id, key) in order. The caller writes the log event.
-
-    *digests* are the addresses' own (``digest_of``), where the caller has them already.
-    """
+    """Insert addresses that are not known yet; return (id, key) in order. The caller writes the log event."""
     ids = allocate(session, "address", len(new))
     keys = new_keys(session, ring, len(new))
-    barred = set(suppressed_digests)
-    at = bulk.moments(session)(now)
-    rows: list[tuple[Any, ...]] = []
-    found = digests if digests is not None else [digest_of(ring, address) for address in new]
-    for address_id, (key_id, key), address, digest in zip(ids, keys, new, found, strict=True):
-        sealed = seal_address(key, address_id, address.value)
-        told = facts(address)
-        barrier = digest in barred
-        where = (address_id, address.channel, address.account_id)
-        rows.append((*where, digest, sealed, key_id, *told, "ok", "", barrier, 0, import_id, at))
-    bulk.insert_rows(session, "address", _ADDRESS_COLUMNS, rows)
+    barred, at = set(suppressed_digests), stored(now)
+    rows = []
+    for address_id, key, address in zip(ids, keys, new, strict=True):
+        digest = digest_of(ring, address)
+        told: dict[str, Any] = {"digest": digest, "at": at, "suppressed": digest in barred, "import_id": import_id}
+        rows.append(address_row(address, address_id, key, **told))
+    bulk.insert_rows(session, "address", COLUMNS["address"], rows)
     return [(address_id, key) for address_id, (_, key) in zip(ids, keys, strict=True)]
-
-
-_ADDRESS_COLUMNS = (
-    *("id", "channel", "account_id", "digest", "value_ct", "key_id", "country", "time_zones", "domain"),
-    *("status", "status_reason", "suppressed", "stop_epoch", "import_id", "created_at"),
-)
-
-
-def facts(address: NewAddress) -> tuple[str | None, str | None, str | None]:
-    """Return (country, comma-separated time zones, mail domain) that an address itself tells."""
-    if address.kind == "phone":
-        country, zones = phone_facts(address.value)
-        return country, ",".join(zones) or None, None
-    if address.kind == "email":
-        return None, None, email_domain(address.value)
-    return None, None, None
 
 
 def lock_address(session: Session, address_id: int) -> Address:

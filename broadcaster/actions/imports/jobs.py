@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -12,18 +12,22 @@ from typing import IO, Any
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consents
+from broadcaster.actions.consent import Recorded
 from broadcaster.actions.imports import files, uploads
 from broadcaster.actions.imports.files import Format
 from broadcaster.actions.imports.judging import Judge
 from broadcaster.actions.imports.plan import ChunkPlan, Planner
-from broadcaster.actions.imports.preparing import CHUNK_ROWS, Job, Prepared, chunks
+from broadcaster.actions.imports.preparing import Chunk, chunks
+from broadcaster.actions.imports.reading import CHUNK_ROWS, Job, Prepared, Reader
 from broadcaster.actions.imports.report import Reject, Report
+from broadcaster.actions.imports.sealing import Stock
 from broadcaster.actions.imports.seen import Seen
-from broadcaster.actions.imports.writing import Writer
+from broadcaster.actions.imports.writing import Writer, stock
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.event_types import ImportProgress
 from broadcaster.core.import_columns import ConsentRule, Mapping, check_header, read_mapping, suggest
+from broadcaster.core.import_known import Known
 from broadcaster.core.imports import Catalogue, check_mapping
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import imports as rows
@@ -128,16 +132,20 @@ def dry_run(
     with runtime.db.reading() as session:
         job = _job(runtime, session, path, found, mapping, chunk_rows=chunk_rows)
     total = _check_rows(path, found)
-    started = time.monotonic()
-    for chunk in chunks(job):
+    started, reader = time.monotonic(), Reader(job)
+    for chunk in chunks(job, None):
         with runtime.db.reading() as session:
-            plan = _plan(runtime, session, chunk, report, mapping, import_id=0, now=job.now, seen=seen)
-            judge = _judge(session, plan, 0, job.now, report)
+            rest, known = _known(runtime, session, chunk, reader, job, seen)
+            plan = _plan(rest, known, report, job, seen=seen)
+            judge = _judge(session, plan, job, report)
         for act in plan.acts:
             judge.judge(act)
-        for place in plan.places:
-            seen.add(place.digest)
-        examples.extend(plan.rejects[: MAX_EXAMPLES - len(examples)])
+        for one in chunk.finders:
+            for digest in one:
+                seen.add(digest)
+        report.add(chunk.report)
+        found_out = sorted([*chunk.rejects, *plan.rejects])
+        examples.extend(found_out[: MAX_EXAMPLES - len(examples)])
         _tell(watch, report.rows, total, started, 0)
     return DryRun(report, tuple(examples))
 
@@ -177,10 +185,11 @@ def run(
         mapping, found = read_mapping(row.mapping), _format(row.options)
         path, cursor, total = runtime.home / row.path, row.cursor, row.rows_total or 0
         job = _job(runtime, session, path, found, mapping, skip=cursor, chunk_rows=chunk_rows)
-    started, first = time.monotonic(), cursor
+        job = replace(job, import_id=import_id, sha256=row.sha256, staff_id=rows.staff_of(actor))
+    started, first, reader = time.monotonic(), cursor, Reader(job)
     try:
-        for chunk in chunks(job):
-            cursor = _take(runtime, import_id, chunk, mapping, cursor, row.sha256, actor=actor)
+        for chunk in chunks(job, lambda: _reserve(runtime, job)):
+            cursor = _take(runtime, chunk, reader, job, cursor, actor=actor)
             _tell(watch, cursor, total, started, first)
     except (InvalidInput, FileNotFoundError) as problem:
         _end(runtime, import_id, "failed", actor=actor, error=getattr(problem, "message", "the file is gone"))
@@ -188,31 +197,35 @@ def run(
     return _end(runtime, import_id, "finished", actor=actor)
 
 
-def _take(
-    runtime: Runtime,
-    import_id: int,
-    chunk: Sequence[Prepared],
-    mapping: Mapping,
-    cursor: int,
-    sha256: str,
-    *,
-    actor: str,
-) -> int:
+def _reserve(runtime: Runtime, job: Job) -> Stock:
+    """Reserve what one chunk needs at most."""
+    columns = [target.removeprefix("address:").partition("#")[0] for target in job.mapping.columns]
+    places = sum(target.startswith("address:") for target in job.mapping.columns)
+    acts = sum(columns.count(rule.channel) for rule in job.mapping.consents)
+    with runtime.db.transaction() as session:
+        count = job.chunk_rows
+        return stock(session, contacts=count, addresses=count * places, events=count * acts, at=runtime.db.now(session))
+
+
+def _take(runtime: Runtime, chunk: Chunk, reader: Reader, job: Job, cursor: int, *, actor: str) -> int:
     """Write one chunk and the new cursor in one transaction; return the cursor."""
     with runtime.db.transaction(actor) as session:
-        row = rows.lock_job(session, import_id)
+        row = rows.lock_job(session, job.import_id)
         if row.cursor != cursor or row.state != "running":
             raise Conflict("Another process works on this import.", code="import_running")
         now = runtime.db.now(session)
         report = Report.from_json(row.counts)
         before = (report.created, report.changed, report.refused)
-        plan = _plan(runtime, session, chunk, report, mapping, import_id=import_id, now=now)
-        judge = _judge(session, plan, import_id, now, report)
-        recorded = Writer(runtime, session, import_id=import_id, sha256=sha256, now=now).write(plan, judge)
-        row.cursor, row.counts = chunk[-1].row.number, report.as_json()
+        rest, known = _known(runtime, session, chunk, reader, job)
+        writer = Writer(runtime, session, job=job, now=now)
+        writer.write_sealed(chunk)
+        report.add(chunk.report)
+        plan = _plan(rest, known, report, job)
+        recorded = writer.write(plan, _judge(session, plan, job, report)) if rest else Recorded()
+        row.cursor, row.counts = chunk.records[-1].number, report.as_json()
         session.add(row)
         created, changed, refused = report.created - before[0], report.changed - before[1], report.refused - before[2]
-        told = ImportProgress(import_id, "chunk", row=row.cursor, created=created, changed=changed, refused=refused)
+        told = ImportProgress(job.import_id, "chunk", row=row.cursor, created=created, changed=changed, refused=refused)
         log.record(session, told, at=now)
         cursor = row.cursor
     consents.wait_out(runtime, recorded)
@@ -254,33 +267,34 @@ def _job(
     check_mapping(mapping, catalogue)
     check_header(found.header, mapping)
     now: datetime = runtime.db.now(session)
-    return Job(path, found, mapping, catalogue, runtime.keys, now, skip, chunk_rows)
+    paths = ledger.paths(session)
+    return Job(path, found, mapping, catalogue, paths, runtime.keys, now, skip=skip, chunk_rows=chunk_rows)
 
 
-def _plan(
-    runtime: Runtime,
-    session: Session,
-    chunk: Sequence[Prepared],
-    report: Report,
-    mapping: Mapping,
-    *,
-    import_id: int,
-    now: datetime,
-    seen: Seen | None = None,
-) -> ChunkPlan:
-    digests = list(dict.fromkeys(digest for one in chunk for digest in one.digests))
-    externals = [one.external for one in chunk if one.external is not None]
-    known = rows.look_up(session, runtime.keys, digests, externals, now=now)
-    planner = Planner(known, report, import_id=import_id, existing=mapping.existing, seen=seen)
-    for prepared in chunk:
+def _known(
+    runtime: Runtime, session: Session, chunk: Chunk, reader: Reader, job: Job, seen: Seen | None = None
+) -> tuple[list[Prepared], Known]:
+    """Take the rows out of a chunk that meet somebody known; return them and whom they meet."""
+    finders = list(dict.fromkeys(one for finders in chunk.finders for one in finders))
+    numbers = "external_id" in job.mapping.columns
+    known = rows.look_up(session, runtime.keys, finders, numbers=numbers, now=job.now)
+    met = {*known.addresses, *known.externals, *known.barred}
+    if seen:
+        met.update(one for one in finders if one in seen)
+    return [reader.read(record) for record in chunk.split(met, reader, job)], known
+
+
+def _plan(rest: Sequence[Prepared], known: Known, report: Report, job: Job, *, seen: Seen | None = None) -> ChunkPlan:
+    planner = Planner(known, report, import_id=job.import_id, existing=job.mapping.existing, seen=seen or ())
+    for prepared in rest:
         planner.add(prepared)
     return planner.plan
 
 
-def _judge(session: Session, plan: ChunkPlan, import_id: int, now: datetime, report: Report) -> Judge:
+def _judge(session: Session, plan: ChunkPlan, job: Job, report: Report) -> Judge:
     known = sorted({act.place.id for act in plan.acts if act.place.id is not None})
     told = ledger.events_of(session, known) if known else {}
-    return Judge(told, ledger.paths(session), import_id, now, report, plan.rejects)
+    return Judge(told, job.paths, job.import_id, job.now, report, plan.rejects)
 
 
 def _format(told: dict[str, Any]) -> Format:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -69,7 +69,9 @@ class Judge:
         self.report.consent["ineffective"] += code != "ineffective"
         self.rejects.append(Reject(act.line, where, code, False))
 
-    def _opposite(self, act: Act, event: ConsentEvent, events: Iterable[ConsentEvent]) -> None:
+    def _opposite(self, act: Act, event: ConsentEvent, events: Sequence[ConsentEvent]) -> None:
+        if not events:
+            return
         mine = struct.pack(">6sQ", b"import", self.import_id).hex()
         for other in events:
             same = other.purpose_id == event.purpose_id and other.key.startswith(mine)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from broadcaster.actions.imports.preparing import Prepared
+from broadcaster.actions.imports.reading import Prepared
 from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.core.finding import words_of
 from broadcaster.core.import_codes import Problem
+from broadcaster.core.import_known import Known, KnownContact
 from broadcaster.core.imports import FoundAddress, FoundConsent, Row
-from broadcaster.storage.imports import Known, KnownContact
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True, eq=False)
@@ -20,8 +22,9 @@ class Place:
     """An address of the file: one we know, or one to be made."""
 
     found: FoundAddress
-    digest: bytes
+    digests: tuple[bytes, ...]  #: under every index key, the current one first
     id: int | None
+    line: int  #: of the row that named it first
     suppressed: bool = False
     people: list[Person] = field(default_factory=list)
 
@@ -31,7 +34,9 @@ class Person:
     """A contact of the file: one we know, or one to be made. ``changes`` is field -> (before, after)."""
 
     fields: dict[str, Any]
+    line: int  #: of the row that named them first
     known: KnownContact | None = None
+    id: int | None = None
     words: tuple[int, ...] = ()
     external: bytes | None = None
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -91,7 +96,10 @@ class Planner:
         if row.refused is not None:
             self._refuse(row, row.refused)
             return
-        places = [self._place(found, digest) for found, digest in zip(row.addresses, prepared.digests, strict=True)]
+        places = [
+            self._place(found, digests, row.line)
+            for found, digests in zip(row.addresses, prepared.digests, strict=True)
+        ]
         problem = self._forbidden(row, places)
         person = None if problem else self._match(prepared, places)
         if isinstance(person, Problem) or problem is not None:
@@ -117,29 +125,29 @@ class Planner:
             self.report.notes[note.code] += 1
             self.plan.rejects.append(Reject(line, note.field, note.code, False))
 
-    def _place(self, found: FoundAddress, digest: bytes) -> Place:
-        place = self._places.get(digest)
+    def _place(self, found: FoundAddress, digests: tuple[bytes, ...], line: int) -> Place:
+        place = self._places.get(digests[0])
         if place is None:
-            address = self.known.addresses.get(digest)
+            address = _first(self.known.addresses, digests)
             if address is None:
-                place = Place(found, digest, None)
+                place = Place(found, digests, None, line)
             else:
                 users = self.known.users.get(address[0], ())
-                place = Place(found, digest, address[0], address[1], [self._person(one) for one in users])
-            self._places[digest] = place
+                place = Place(found, digests, address[0], line, address[1], [self._person(one, line) for one in users])
+            self._places[digests[0]] = place
         return place
 
-    def _person(self, contact_id: int) -> Person:
+    def _person(self, contact_id: int, line: int) -> Person:
         person = self._people.get(contact_id)
         if person is None:
             known = self.known.contacts[contact_id]
-            person = Person(known.fields, known)
+            person = Person(known.fields, line, known, known.id)
             self._people[contact_id] = person
         return person
 
     def _forbidden(self, row: Row, places: Sequence[Place]) -> Problem | None:
         for place in places:
-            if place.id is None and place.digest in self.known.barred:
+            if place.id is None and not self.known.barred.isdisjoint(place.digests):
                 self.report.consent["kept_suppressed"] += sum(1 for said in row.consents if said.yes)
                 return Problem(f"address:{place.found.channel}", "suppressed")
         return None
@@ -148,8 +156,8 @@ class Planner:
         """Return whom a row is about, None for somebody new."""
         fields = prepared.row.fields
         mine = list({id(one): one for place in places for one in place.people}.values())
-        if prepared.external is not None:
-            known = self._by_number(prepared.external)
+        if prepared.externals:
+            known = self._by_number(prepared.externals, prepared.row.line)
             if known is not None:
                 return self._usable(known)
             mine = [one for one in mine if not one.fields.get("external_id")]
@@ -158,11 +166,11 @@ class Planner:
             return Problem("address", "ambiguous_contact")
         return self._usable(mine[0]) if mine else None
 
-    def _by_number(self, external: bytes) -> Person | None:
-        if external in self._externals:
-            return self._externals[external]
-        contact_id = self.known.externals.get(external)
-        return None if contact_id is None else self._person(contact_id)
+    def _by_number(self, externals: tuple[bytes, ...], line: int) -> Person | None:
+        if externals[0] in self._externals:
+            return self._externals[externals[0]]
+        contact_id = _first(self.known.externals, externals)
+        return None if contact_id is None else self._person(contact_id, line)
 
     def _usable(self, person: Person) -> Person | Problem:
         restricted = person.known is not None and person.known.restricted
@@ -185,18 +193,19 @@ class Planner:
             else:
                 self.report.unchanged += 1
         self._link(person, places)
-        if prepared.external is not None and (person.known is None or "external_id" in person.changes):
-            person.external = prepared.external
-            self._externals[prepared.external] = person
+        if prepared.externals and (person.known is None or "external_id" in person.changes):
+            person.external = prepared.externals[0]
+            self._externals[prepared.externals[0]] = person
 
     def _create(self, prepared: Prepared, places: Sequence[Place]) -> Person:
         fields = prepared.row.fields
         plain = {name: value for name, value in fields.items() if name not in ("groups", "interests")}
-        person = Person(plain, None, prepared.words, prepared.external)
+        external = prepared.externals[0] if prepared.externals else None
+        person = Person(plain, prepared.row.line, words=prepared.words, external=external)
         person.groups.update(fields.get("groups", ()))
         person.interests.update(fields.get("interests", ()))
         self.plan.people.append(person)
-        if self._seen and any(place.digest in self._seen for place in places):
+        if self._seen and any(place.digests[0] in self._seen for place in places):
             self.report.repeated += 1
         else:
             self.report.created += 1
@@ -212,7 +221,7 @@ class Planner:
             person.places.append(place)
             if place.id is None and len(place.people) == 1:
                 self.plan.places.append(place)
-                if not (self._seen and place.digest in self._seen):
+                if not (self._seen and place.digests[0] in self._seen):
                     self.report.addresses += 1
             if person.known is not None:
                 self._edited(person)
@@ -258,6 +267,10 @@ class Planner:
     def _edited(self, person: Person) -> None:
         if person not in self.plan.edited:
             self.plan.edited.append(person)
+
+
+def _first(known: Mapping[bytes, _T], digests: Iterable[bytes]) -> _T | None:
+    return next((known[one] for one in digests if one in known), None)
 
 
 def _may_be(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:

@@ -1,61 +1,127 @@
-"""Turn a file into chunks of rows that are parsed and have the keyed hashes that find them.
+"""Turn a file into chunks that need only be written: read, planned and sealed as if nobody in them were known.
 
-For a file of some size this runs in a helper process of its own, so that reading and writing use two cores.
+Most rows of a file are about somebody new. So all that takes time happens before the database is asked, for a file of
+some size in a helper process of its own; the writer takes out the rows that meet somebody known (``Chunk.split``) and
+decides about those itself.
 """
 
 from __future__ import annotations
 
 import gc
+import marshal
 import os
+import pickle
+import queue
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from broadcaster.actions.imports import files
-from broadcaster.actions.imports.files import Format
-from broadcaster.core import finding
+from broadcaster.actions.imports.files import Record
+from broadcaster.actions.imports.judging import Judge
+from broadcaster.actions.imports.plan import Planner
+from broadcaster.actions.imports.reading import Job, Reader, parts
+from broadcaster.actions.imports.report import Reject, Report
+from broadcaster.actions.imports.sealing import Sealer, Stock, Tables, Verdict
 from broadcaster.core.errors import BroadcasterError, Unavailable
-from broadcaster.core.import_columns import Mapping, check_header
-from broadcaster.core.imports import Catalogue, Row, RowReader
-from broadcaster.core.keys import KeyRing
+from broadcaster.core.import_known import Known
+from broadcaster.core.sealing import COLUMNS
 
-CHUNK_ROWS = 2000
 #: Below this many bytes a second process costs more than it brings.
 HELPER_BYTES = 1_000_000
+#: Chunks that may be under way between the two processes.
+_AHEAD = 2
+
+#: Gives the ids of the next chunk; None: the chunks are for looking only, nothing is sealed.
+Stocks = Callable[[], Stock] | None
 
 
-class Prepared(NamedTuple):
-    """A row with the keyed hashes that find it."""
+@dataclass(slots=True)
+class Chunk:
+    """A part of a file. ``owners`` says of each new contact and address which line named it first."""
 
-    row: Row
-    digests: tuple[bytes, ...]
-    words: tuple[int, ...]
-    external: bytes | None
+    records: list[Record]
+    finders: list[tuple[bytes, ...]]  #: of each record
+    report: Report
+    rejects: list[Reject]
+    tables: Tables
+    owners: dict[str, list[int]]
+
+    def split(self, known: Collection[bytes], reader: Reader, job: Job) -> list[Record]:
+        """Take out the records that *known* hashes find, and those that share somebody with them; return them."""
+        found, lines = set(known), set[int]()
+        while True:
+            more = [n for n, one in enumerate(self.finders) if n not in lines and not found.isdisjoint(one)]
+            if not more:
+                break
+            lines.update(more)
+            found.update(*[self.finders[n] for n in more])
+        out = [self.records[n] for n in sorted(lines)]
+        if out:
+            told = plan(out, reader, job, None)
+            self.report.add(told.report, times=-1)
+            self._drop({record.line for record in out})
+        return out
+
+    def _drop(self, lines: set[int]) -> None:
+        self.rejects = [reject for reject in self.rejects if reject.line not in lines]
+        gone = {
+            table: {
+                row[0]
+                for row, line in zip(self.tables.get(table, ()), self.owners[table], strict=False)
+                if line in lines
+            }
+            for table in ("address", "contact")
+        }
+        key_ids = {
+            row[COLUMNS[table].index("key_id")]
+            for table, ids in gone.items()
+            for row in self.tables.get(table, ())
+            if row[0] in ids
+        }
+        address_of = COLUMNS["consent_event"].index("address_id")
+        events = {row[0] for row in self.tables.get("consent_event", ()) if row[address_of] in gone["address"]}
+        by_column = {"contact_id": gone["contact"], "address_id": gone["address"], "event_id": events}
+        own = {"person_key": key_ids, "address": gone["address"], "contact": gone["contact"], "consent_event": events}
+        for table, rows in self.tables.items():
+            columns = COLUMNS[table]
+            name = next((one for one in by_column if one in columns and table not in own), "id")
+            at, ids = columns.index(name), own.get(table) or by_column.get(name, set())
+            self.tables[table] = [row for row in rows if row[at] not in ids]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """All that reading a file needs; no database."""
+def plan(records: Iterable[Record], reader: Reader, job: Job, stock: Stock | None) -> Chunk:
+    """Plan *records* as if nobody in them were known; seal them if there are ids."""
+    report, told = Report(), list(records)
+    planner = Planner(Known(), report, import_id=job.import_id, existing=job.mapping.existing)
+    finders = []
+    for record in told:
+        prepared = reader.read(record)
+        planner.add(prepared)
+        finders.append(prepared.finders())
+    made, now = planner.plan, stock.at if stock else job.now
+    judge = Judge({}, job.paths, job.import_id, now, report, made.rejects)
+    verdicts: list[Verdict] = [(act, *verdict) for act in made.acts if (verdict := judge.judge(act)) is not None]
+    tables: Tables = {}
+    if stock is not None:
+        sealer = Sealer(job.keys, job.catalogue, job.import_id, job.sha256, job.staff_id, secrets.token_bytes)
+        tables = sealer.seal(made, verdicts, judge, stock)
+    for place in made.places:
+        place.people.clear()  # the one circle: without it memory is given back at once
+    owners = {"address": [one.line for one in made.places], "contact": [one.line for one in made.people]}
+    return Chunk(told, finders, report, made.rejects, tables, owners)
 
-    path: Path
-    format: Format
-    mapping: Mapping
-    catalogue: Catalogue
-    keys: KeyRing = field(repr=False)
-    now: datetime
-    skip: int = 0  #: rows that were taken before
-    chunk_rows: int = CHUNK_ROWS
 
-
-def chunks(job: Job) -> Iterator[list[Prepared]]:
-    """Yield chunks of prepared rows; in another process if the file is large."""
+def chunks(job: Job, stocks: Stocks) -> Iterator[Chunk]:
+    """Yield the chunks of a file; made in another process if the file is large."""
     if job.path.stat().st_size < HELPER_BYTES:
-        yield from _prepare(job)
+        reader = Reader(job)
+        for part in parts(job):
+            yield plan(part, reader, job, stocks() if stocks else None)
         return
     # not a fork: threads and connections are about; not multiprocessing's spawn: it would load the whole program
     code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
@@ -63,66 +129,80 @@ def chunks(job: Job) -> Iterator[list[Prepared]]:
         assert helper.stdin is not None
         assert helper.stdout is not None
         here = Connection(os.dup(helper.stdout.fileno()), writable=False)
+        asking = Connection(os.dup(helper.stdin.fileno()), readable=False)
         try:
-            with Connection(os.dup(helper.stdin.fileno()), readable=False) as asking:
-                asking.send(job)
-            yield from _received(here)
+            asking.send(job)
+            yield from _received(here, asking, stocks)
         finally:
-            here.close()
             helper.kill()
+            helper.wait()
+            here.close()
+            asking.close()
 
 
-def _received(pipe: Connection) -> Iterator[list[Prepared]]:
-    while True:
-        try:
-            told = pipe.recv()
-        except (EOFError, OSError):
-            raise Unavailable("The process that reads the file ended; start the import again.") from None
-        if told is None:
+def _received(here: Connection, asking: Connection, stocks: Stocks) -> Iterator[Chunk]:
+    """Yield what the helper makes. Its ids are what lets it go on: it is never more than ``_AHEAD`` chunks ahead."""
+    arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(here, arrived), daemon=True).start()
+    for _ in range(_AHEAD):
+        _grant(asking, stocks)
+    while blob := arrived.get():
+        kind, told = marshal.loads(blob)  # noqa: S302 - our own process wrote it
+        if kind == "end":
             return
-        if isinstance(told, BroadcasterError):
-            raise told
-        yield told
+        if kind == "error":
+            raise pickle.loads(told)  # noqa: S301 - our own process wrote it
+        yield _unpacked(told)
+        _grant(asking, stocks)
+    raise Unavailable("The process that reads the file ended; start the import again.")
+
+
+def _grant(asking: Connection, stocks: Stocks) -> None:
+    try:
+        asking.send(stocks() if stocks else None)
+    except OSError:
+        pass  # it has nothing more to do, or has ended: its last word says which
+
+
+def _listen(here: Connection, arrived: queue.SimpleQueue[bytes]) -> None:
+    """Take chunks off the pipe while the writer is at work; nothing at all at the end."""
+    try:
+        while True:
+            arrived.put(here.recv_bytes())
+    except (EOFError, OSError):
+        arrived.put(b"")
+
+
+def _packed(chunk: Chunk) -> tuple[Any, ...]:
+    records, rejects = [tuple(one) for one in chunk.records], [tuple(one) for one in chunk.rejects]
+    return (records, chunk.finders, chunk.report.as_json(), rejects, chunk.tables, chunk.owners)
+
+
+def _unpacked(told: tuple[Any, ...]) -> Chunk:
+    records, finders, report, rejects, tables, owners = told
+    return Chunk(
+        [Record(*one) for one in records],
+        finders,
+        Report.from_json(report),
+        [Reject(*one) for one in rejects],
+        tables,
+        owners,
+    )
 
 
 def serve() -> None:
-    """Be the helper: read a job from standard input, write its chunks to standard output, then None or an error."""
+    """Be the helper: read a job and then stocks from standard input, write chunks to standard output."""
     gc.disable()  # nothing here refers in circles, and a million rows make it look a thousand times
     pipe = Connection(os.dup(1), readable=False)
-    with Connection(os.dup(0), writable=False) as asked:
-        job: Job = asked.recv()
+    asked = Connection(os.dup(0), writable=False)
     try:
+        job: Job = asked.recv()
         try:
-            for chunk in _prepare(job):
-                pipe.send(chunk)
-            pipe.send(None)
+            reader = Reader(job)
+            for part in parts(job):
+                pipe.send_bytes(marshal.dumps(("chunk", _packed(plan(part, reader, job, asked.recv())))))
+            pipe.send_bytes(marshal.dumps(("end", None)))
         except BroadcasterError as problem:
-            pipe.send(problem)
-    except (BrokenPipeError, KeyboardInterrupt):
+            pipe.send_bytes(marshal.dumps(("error", pickle.dumps(problem))))
+    except (BrokenPipeError, EOFError, KeyboardInterrupt):
         return  # nobody wants the rest
-
-
-def _prepare(job: Job) -> Iterator[list[Prepared]]:
-    places = check_header(job.format.header, job.mapping)
-    reader = RowReader(places, len(job.format.header), job.mapping, job.catalogue, job.now)
-    scopes: dict[str, bytes] = {}
-    chunk: list[Prepared] = []
-    for record in files.records(job.path, job.format):
-        if record.number <= job.skip:
-            continue
-        chunk.append(_prepared(job.keys, reader.read(*record), scopes))
-        if len(chunk) >= job.chunk_rows:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _prepared(ring: KeyRing, row: Row, scopes: dict[str, bytes]) -> Prepared:
-    digests = []
-    for address in row.addresses:
-        scope = scopes.setdefault(address.channel, finding.address_scope(address.channel, None))
-        digests.append(ring.blind_index(scope, address.value))
-    words = tuple({finding.word_hash(ring, word) for word in finding.words_of(row.fields)})
-    number = row.fields.get("external_id")
-    return Prepared(row, tuple(digests), words, finding.external_digest(ring, number) if number else None)

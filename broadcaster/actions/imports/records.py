@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,14 +72,26 @@ def rejects(runtime: Runtime, import_id: int, *, page: int = 2000) -> Iterator[R
         after = (found[-1].line, found[-1].id)
 
 
-def write_rejects(told: Iterator[Reject] | Sequence[Reject], file: IO[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class RejectWords:
+    """The words of the file of what was not taken, in the language of whoever reads it."""
+
+    header: Sequence[str] = ("line", "field", "code", "refused", "message")
+    row: str = "row"
+    value: str = "value"
+    explain: Callable[[str], str] = explain
+
+
+def write_rejects(
+    told: Iterator[Reject] | Sequence[Reject], file: IO[str], *, words: RejectWords = RejectWords()
+) -> int:
     """Write them as CSV (line, field, code, refused, message), never a value of a row; return how many."""
     writer = csv.writer(file)
-    writer.writerow(["line", "field", "code", "refused", "message"])
+    writer.writerow(words.header)
     count = 0
     for reject in told:
-        refused = "row" if reject.refused else "value"
-        writer.writerow([reject.line, _harmless(reject.field), reject.code, refused, explain(reject.code)])
+        refused = words.row if reject.refused else words.value
+        writer.writerow([reject.line, _harmless(reject.field), reject.code, refused, words.explain(reject.code)])
         count += 1
     return count
 

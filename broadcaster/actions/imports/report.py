@@ -24,6 +24,15 @@ class Report:
     notes: Counter[str] = field(default_factory=Counter)
     consent: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Report, times: int = 1) -> None:
+        """Count what *other* counts as well; with *times* -1 no longer."""
+        for name in self.__slots__:
+            mine, its = getattr(self, name), getattr(other, name)
+            if isinstance(mine, Counter):
+                setattr(self, name, mine + its if times > 0 else mine - its)
+            else:
+                setattr(self, name, mine + times * its)
+
     def as_json(self) -> dict[str, Any]:
         return {name: dict(v) if isinstance(v := getattr(self, name), Counter) else v for name in self.__slots__}
 

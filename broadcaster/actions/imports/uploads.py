@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import IO
 from broadcaster.actions.imports.files import MAX_BYTES, open_regular
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import InvalidInput
+from broadcaster.storage.imports import kept_paths
 
 _FOLDER = "uploads"
 _BLOCK = 1 << 20
+_GRACE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,21 @@ def forget(runtime: Runtime, path: str) -> None:
     """Delete a kept file; nothing happens if it is gone."""
     if path:
         (runtime.home / path).unlink(missing_ok=True)
+
+
+def forget_orphans(runtime: Runtime) -> int:
+    """Delete files that no import names any more: what a crash left behind; return how many.
+
+    A file without a row may be one that is being taken in: it stays for an hour.
+    """
+    with runtime.db.reading() as session:
+        named = kept_paths(session)
+    latest, gone = time.time() - _GRACE_SECONDS, 0
+    for path in (runtime.home / _FOLDER).glob("import-*.data"):
+        if f"{_FOLDER}/{path.name}" not in named and path.stat().st_mtime < latest:
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
 
 
 def shown_name(name: str) -> str:

@@ -40,6 +40,10 @@ def pk() -> Any:
     return Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
 
 
+#: For tables whose ids ``database.allocate`` gives: SQLite then keeps a counter, and an id is given once only.
+COUNTED = {"sqlite_autoincrement": True}
+
+
 def ref(target: str, *, null: bool = False, index: bool = False, primary_key: bool = False) -> Any:
     """Return a foreign key column to *target* (``table.column``)."""
     column = Column(

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Uni
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.deliveries import Reason, ReceiptKind, State
-from broadcaster.storage.tables.base import Json, blob, json_column, number, one_of, partial_index, pk, ref
+from broadcaster.storage.tables.base import COUNTED, Json, blob, json_column, number, one_of, partial_index, pk, ref
 
 CAMPAIGN_STATES = ("draft", "scheduled", "running", "paused", "finished", "cancelled")
 RUN_STATES = ("running", "finished", "cancelled")
@@ -140,6 +140,7 @@ class Batch(SQLModel, table=True):
     __table_args__ = (
         partial_index("ix_batch_due", "due_at", where="open"),
         Index("ix_batch_run_id", "run_id"),
+        COUNTED,
     )
 
     id: int = pk()

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.consent import Action, Actor, Basis, Source, Standing
-from broadcaster.storage.tables.base import blob, number, one_of, pk, ref
+from broadcaster.storage.tables.base import COUNTED, blob, number, one_of, pk, ref
 
 
 class ConsentRecord(SQLModel, table=True):
@@ -28,6 +28,7 @@ class ConsentRecord(SQLModel, table=True):
         Index("ix_consent_event_address_id", "address_id"),
         Index("ix_consent_event_entry_id", "entry_id"),
         CheckConstraint("occurred_at <= received_at", name="not_in_future"),
+        COUNTED,
     )
 
     id: int = pk()

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.events import KINDS
-from broadcaster.storage.tables.base import BigId, blob, json_column, one_of, partial_index, pk, ref
+from broadcaster.storage.tables.base import COUNTED, BigId, blob, json_column, one_of, partial_index, pk, ref
 
 
 class LogEntry(SQLModel, table=True):
@@ -19,6 +19,7 @@ class LogEntry(SQLModel, table=True):
         one_of("kind", KINDS),
         Index("uq_log_entry_position", "position", unique=True),
         partial_index("ix_log_entry_unnumbered", "id", where="position IS NULL"),
+        COUNTED,
     )
 
     id: int = pk()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from broadcaster.storage.tables.base import blob, json_column, one_of, pk, ref
+from broadcaster.storage.tables.base import COUNTED, blob, json_column, one_of, pk, ref
 
 KINDS = ("consumer", "professional", "internal")
 CONTACT_STATES = ("active", "restricted", "erased")
@@ -19,6 +19,7 @@ class PersonKey(SQLModel, table=True):
     """The key under which one contact's or one address's personal data is encrypted; destroyed by erasure."""
 
     __tablename__ = "person_key"
+    __table_args__ = COUNTED
 
     id: int = pk()
     wrapping_key: str  #: id of the key outside the database that wraps this one
@@ -32,6 +33,7 @@ class Contact(SQLModel, table=True):
         one_of("kind", KINDS),
         one_of("state", CONTACT_STATES),
         CheckConstraint("birth_year IS NULL OR birth_year BETWEEN 1900 AND 2100", name="birth_year"),
+        COUNTED,
     )
 
     id: int = pk()
@@ -75,6 +77,7 @@ class Address(SQLModel, table=True):
     __table_args__ = (
         one_of("status", ADDRESS_STATUSES),
         CheckConstraint("status = 'erased' OR (digest IS NOT NULL AND value_ct IS NOT NULL)", name="opaque"),
+        COUNTED,
     )
 
     id: int = pk()
@@ -173,6 +176,7 @@ class PreferenceEvent(SQLModel, table=True):
     """What a person told us, when, and what it was before; encrypted under the contact's key, erasable."""
 
     __tablename__ = "preference_event"
+    __table_args__ = COUNTED
 
     id: int = pk()
     contact_id: int = ref("contact.id", index=True)

@@ -129,6 +129,7 @@ def upgrade() -> None:
             "kind IN ('admin', 'consent', 'contact', 'erasure', 'privacy', 'send')", name=op.f("ck_log_entry_kind")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_log_entry")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("log_entry", schema=None) as batch_op:
         batch_op.create_index(
@@ -157,6 +158,7 @@ def upgrade() -> None:
         sa.Column("wrapping_key", AutoString(), nullable=False),
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "setting",
@@ -380,6 +382,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["key_id"], ["person_key.id"], name=op.f("fk_address_key_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_address")),
         sa.UniqueConstraint("digest", name=op.f("uq_address_digest")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "campaign",
@@ -444,6 +447,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merged_into"], ["contact.id"], name=op.f("fk_contact_merged_into")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
         sa.UniqueConstraint("external_digest", name=op.f("uq_contact_external_digest")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_import_id"), ["import_id"], unique=False)
@@ -601,6 +605,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_event")),
         sa.UniqueConstraint("id", "address_id", "purpose_id", name="uq_consent_event_permit"),
         sa.UniqueConstraint("key", name=op.f("uq_consent_event_key")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("consent_event", schema=None) as batch_op:
         batch_op.create_index("ix_consent_event_address_id", ["address_id"], unique=False)
@@ -751,6 +756,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_preference_event_contact_id")),
         sa.ForeignKeyConstraint(["import_id"], ["import_job.id"], name=op.f("fk_preference_event_import_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_preference_event")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("preference_event", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_preference_event_contact_id"), ["contact_id"], unique=False)
@@ -823,6 +829,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_batch_account_id")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("batch", schema=None) as batch_op:
         batch_op.create_index(
