@@ -12,19 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from broadcaster.actions import consent as consents
 from broadcaster.actions import contact_fields, contact_views, contacts, sequencer
-from broadcaster.actions.imports import files, jobs, records, undo
+from broadcaster.actions.imports import files, jobs, records, undo, uploads
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.addresses import normalise_email
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
 from broadcaster.core.errors import BroadcasterError, Conflict, InvalidInput
+from broadcaster.core.event_types import AddressSeen
 from broadcaster.core.import_columns import Cell, ConsentRule, Mapping
 from broadcaster.storage import consent as ledger
-from broadcaster.storage import people
+from broadcaster.storage import log, people
 from broadcaster.storage.consent import NewConsent
-from broadcaster.storage.database import Database
+from broadcaster.storage.database import Database, allocate
 from broadcaster.storage.people import NewAddress
 from broadcaster.storage.tables import Address, Suppression
 from tests import factories
@@ -212,6 +214,72 @@ def test_an_erased_person_is_not_taken_again(runtime):
     assert contact_views.search(runtime).lines == ()
     with pytest.raises(BroadcasterError, match="only the person"):
         contacts.create(runtime, {"first_name": "Ann"}, addresses={"email": "ann@example.org"}, actor=ACTOR)
+
+
+def test_a_suppression_outlives_the_rotation_of_keys(runtime):
+    take(runtime, table(f"bob@example.org,,Bob,,FR,fr,{PROVED}"))
+    suppress(runtime, "ann@example.org", known=False)
+    rotated = replace(runtime, keys=runtime.keys.rotate("index", b"i" * 32).rotate("suppression", b"s" * 32))
+    import_id, report = take(
+        rotated, table(f"ann@example.org,,Ann,,FR,fr,{PROVED}", f"bob@example.org,,Bob,,FR,fr,{PROVED}")
+    )
+    assert codes(rotated, import_id) == [(2, "suppressed")]
+    assert (report.created, report.unchanged, report.consent["already"]) == (0, 1, 1)
+
+
+def test_the_person_lifts_what_another_key_remembers(runtime):
+    suppress(runtime, "ann@example.org", known=False)
+    rotated = replace(runtime, keys=runtime.keys.rotate("index", b"i" * 32))
+    with rotated.db.transaction(ACTOR) as session:
+        now = rotated.db.now(session)
+        new = NewAddress("email", None, "email", "ann@example.org")
+        mine = [people.digest_of(rotated.keys, new)]
+        people.create_addresses(session, rotated.keys, [new], now=now, suppressed_digests=mine)
+        log.record(session, AddressSeen(1, "email"), at=now)
+    assert not sendable(rotated, "ann@example.org")
+    tell(rotated, "ann@example.org", Action.GRANTED)
+    assert sendable(rotated, "ann@example.org")
+    with rotated.db.reading() as session:
+        assert session.exec(select(Suppression)).all() == []
+
+
+def test_who_shares_somebody_with_a_known_row_is_decided_with_it(runtime):
+    take(runtime, table(f"ann@example.org,+33612345601,Ann,,FR,fr,{PROVED}"))
+    _, report = take(
+        runtime,
+        table(
+            f"eve@example.org,,Eve,,FR,fr,{PROVED}",
+            f"carl@example.org,+33612345602,,,FR,fr,{PROVED}",
+            "dora@example.org,+33612345602,,,FR,fr,,,,,",
+            "ann@example.org,+33612345602,,,FR,fr,,,,,",
+        ),
+    )
+    assert (report.rows, report.created, report.repeated, report.refused) == (4, 2, 1, 1)
+    assert sendable(runtime, "eve@example.org")
+    assert sendable(runtime, "carl@example.org")
+    assert contact_views.search(runtime, "dora@example.org").lines
+
+
+def test_ids_put_aside_for_an_import_are_nobody_elses(runtime):
+    with runtime.db.transaction(ACTOR) as session:
+        mine = allocate(session, "address", 3)
+    with runtime.db.transaction(ACTOR) as session:
+        new = NewAddress("email", None, "email", "ann@example.org")
+        ((other, _),) = people.create_addresses(session, runtime.keys, [new], now=runtime.db.now(session))
+        log.record(session, AddressSeen(other, "email"), at=runtime.db.now(session))
+    assert other not in mine
+
+
+def test_files_a_crash_left_behind_are_deleted(runtime):
+    import_id = jobs.upload(runtime, io.BytesIO(table()), name="people.csv", actor=ACTOR)
+    kept = jobs.path_of(runtime, import_id)
+    left, fresh = (kept.with_name(f"import-{name}.data") for name in ("0" * 16, "1" * 16))
+    left.write_bytes(b"x")
+    fresh.write_bytes(b"x")
+    for path in (kept, left):
+        os.utime(path, (1, 1))
+    assert uploads.forget_orphans(runtime) == 1
+    assert (kept.exists(), left.exists(), fresh.exists()) == (True, False, True)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Unavailable, UntracedChange
 from broadcaster.core.event_types import Changed
+from broadcaster.core.sealing import stored
 from broadcaster.storage import bulk, log, schema
 from broadcaster.storage.database import AUDITED, Database, audited_tables, take_lease
 from broadcaster.storage.tables import Brand, Lease, Setting, metadata
@@ -44,7 +45,7 @@ def by_update(session: Session) -> None:
 
 
 def by_plain_rows(session: Session) -> None:
-    bulk.insert_rows(session, "setting", ("key", "value", "changed_at"), [("k", "1", bulk.moments(session)(NOW))])
+    bulk.insert_rows(session, "setting", ("key", "value", "changed_at"), [("k", "1", stored(NOW))])
 
 
 def by_text(session: Session) -> None:

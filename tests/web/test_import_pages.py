@@ -15,6 +15,7 @@ from broadcaster.actions import catalogue, contact_views
 from broadcaster.actions.imports import files, jobs, pending, records
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Conflict
+from broadcaster.storage import workers
 from tests.web.people import Visitor, first
 from web import imports as pages
 from web.app import create_app
@@ -78,6 +79,9 @@ def test_a_file_goes_all_the_way_and_back(any_runtime: Runtime) -> None:
     assert visitor.post(f"/imports/{made}/columns", form).status_code == 303
     waiting = visitor.get(f"/imports/{made}")
     assert 'hx-trigger="every 1s"' in waiting.text
+    assert "No worker is running." in waiting.text
+    workers.beat(any_runtime)
+    assert "No worker is running." not in visitor.get(f"/imports/{made}/progress").text
     pending.work_off(any_runtime)
     assert visitor.get(f"/imports/{made}/progress").headers["HX-Refresh"] == "true"
     trial = visitor.get(f"/imports/{made}").text
@@ -95,6 +99,11 @@ def test_a_file_goes_all_the_way_and_back(any_runtime: Runtime) -> None:
     assert lines[0] == "line,field,code,refused,message"
     assert any(line.startswith("4,address:email,email_invalid,row,") for line in lines)
     assert "broken" not in refused.text
+    visitor.post("/profile", {"name": "Ada", "language": "fr", "time_zone": "UTC"})
+    french = visitor.get(f"/imports/{made}/refused.csv").text
+    assert french.removeprefix("\ufeff").startswith("ligne,champ,code,")
+    assert "Ce n’est pas une adresse e-mail" in french
+    visitor.post("/profile", {"name": "Ada", "language": "en", "time_zone": "UTC"})
     assert visitor.post(f"/imports/{made}/undo").status_code == 303
     pending.work_off(any_runtime)
     assert "The import was taken back." in visitor.get(f"/imports/{made}").text

@@ -20,9 +20,8 @@ from broadcaster.actions.imports.plan import ChunkPlan, Planner
 from broadcaster.actions.imports.preparing import Chunk, chunks
 from broadcaster.actions.imports.reading import CHUNK_ROWS, Job, Prepared, Reader
 from broadcaster.actions.imports.report import Reject, Report
-from broadcaster.actions.imports.sealing import Stock
 from broadcaster.actions.imports.seen import Seen
-from broadcaster.actions.imports.writing import Writer, stock
+from broadcaster.actions.imports.writing import Writer, reserve
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.event_types import ImportProgress
@@ -188,23 +187,13 @@ def run(
         job = replace(job, import_id=import_id, sha256=row.sha256, staff_id=rows.staff_of(actor))
     started, first, reader = time.monotonic(), cursor, Reader(job)
     try:
-        for chunk in chunks(job, lambda: _reserve(runtime, job)):
+        for chunk in chunks(job, lambda: reserve(runtime, job)):
             cursor = _take(runtime, chunk, reader, job, cursor, actor=actor)
             _tell(watch, cursor, total, started, first)
     except (InvalidInput, FileNotFoundError) as problem:
         _end(runtime, import_id, "failed", actor=actor, error=getattr(problem, "message", "the file is gone"))
         raise
     return _end(runtime, import_id, "finished", actor=actor)
-
-
-def _reserve(runtime: Runtime, job: Job) -> Stock:
-    """Reserve what one chunk needs at most."""
-    columns = [target.removeprefix("address:").partition("#")[0] for target in job.mapping.columns]
-    places = sum(target.startswith("address:") for target in job.mapping.columns)
-    acts = sum(columns.count(rule.channel) for rule in job.mapping.consents)
-    with runtime.db.transaction() as session:
-        count = job.chunk_rows
-        return stock(session, contacts=count, addresses=count * places, events=count * acts, at=runtime.db.now(session))
 
 
 def _take(runtime: Runtime, chunk: Chunk, reader: Reader, job: Job, cursor: int, *, actor: str) -> int:

@@ -37,6 +37,16 @@ def stock(session: Session, *, contacts: int, addresses: int, events: int, at: d
     )
 
 
+def reserve(runtime: Runtime, job: Job) -> Stock:
+    """Reserve what one chunk needs at most."""
+    columns = [target.removeprefix("address:").partition("#")[0] for target in job.mapping.columns]
+    places = sum(target.startswith("address:") for target in job.mapping.columns)
+    acts = sum(columns.count(rule.channel) for rule in job.mapping.consents)
+    with runtime.db.transaction() as session:
+        count = job.chunk_rows
+        return stock(session, contacts=count, addresses=count * places, events=count * acts, at=runtime.db.now(session))
+
+
 class Writer:
     """Writes a chunk: addresses, contacts, links, history, consent. The caller writes the log event and commits."""
 
