@@ -19,22 +19,11 @@ from web.consent_forms import moment_of
 from web.contacts import name_of
 from web.context import me, runtime
 from web.forms import Form, FormModel, Line, blank, read
-from web.language import _, _l
+from web.language import _
 from web.paging import LIMIT, cursor, page
-from web.privacy_words import GOES, KEPT, KINDS, STATES, STEPS
+from web.privacy_words import ABOUT, ASKED, GOES, KEPT, KINDS, STATES, STEPS
 
 pages = Blueprint("privacy", __name__)
-
-
-#: What can be asked of us by a form; an erasure has a page of its own.
-ASKED = {name: words for name, words in KINDS.items() if name != "erasure"}
-ABOUT = {
-    "access": _l("A copy of what is known about them."),
-    "portability": _l("Their data in a file they can take elsewhere."),
-    "rectification": _l("Something is wrong and has to be put right."),
-    "objection": _l("No marketing any more: recorded on every address at once."),
-    "restriction": _l("Nothing at all for now: every address is put on hold at once."),
-}
 
 
 class Asked(FormModel):

@@ -12,6 +12,15 @@ KINDS = {
     "objection": _l("Objection"),
     "restriction": _l("Restriction"),
 }
+#: What can be asked of us by a form; an erasure has a page of its own.
+ASKED = {name: words for name, words in KINDS.items() if name != "erasure"}
+ABOUT = {
+    "access": _l("A copy of what is known about them."),
+    "portability": _l("Their data in a file they can take elsewhere."),
+    "rectification": _l("Something is wrong and has to be put right."),
+    "objection": _l("No marketing any more: recorded on every address at once."),
+    "restriction": _l("Nothing at all for now: every address is put on hold at once."),
+}
 STATES = {
     "received": (_l("received"), "yellow"),
     "running": (_l("under way"), "blue"),
