@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_requirements_name_no_address(lock: str) -> None:
 def test_tests_run_with_the_versions_that_are_shipped() -> None:
     shipped, tested = (dict(pin.strip().split("==", 1) for pin in pins(lock)) for lock in LOCKS)
     assert shipped.items() <= tested.items()
+
+
+def test_what_is_shipped_can_speak_to_a_broker() -> None:
+    """The tests' own packages must not hide that one of kombu's is missing for a user."""
+    shipped = {pin.partition("==")[0] for pin in pins("requirements.txt")}
+    asked = [one for one in requires("kombu") or [] if re.search(r"extra == .redis", one)]
+    assert asked
+    assert {re.split(r"[<>=! ;\[]", one)[0] for one in asked} <= shipped
 
 
 def vendored() -> list[list[str]]:
