@@ -213,11 +213,9 @@ def import_people(world: World, watch: Callable[[jobs.Progress], None]) -> dict[
     import_id = jobs.upload(world.runtime, path, name=path.name, actor=ACTOR)
     jobs.start(world.runtime, import_id, found.format, mapping, actor=ACTOR)
     path.unlink()
-    report = None
-    while report is None:  # the worker's loop takes it, as after a click on the page
-        time.sleep(0.2)
-        report = records.look(world.runtime, import_id, watch=watch)
-    return report.as_json()
+    # the worker's loop takes it, as after a click on the page
+    wait_for(lambda: records.look(world.runtime, import_id, watch=watch) is not None, "the import")
+    return records.one(world.runtime, import_id).report.as_json()
 
 
 def _consent(channel: str, column: str) -> dict[str, Any]:

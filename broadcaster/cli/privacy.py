@@ -11,7 +11,7 @@ from broadcaster.actions import audit
 from broadcaster.actions import privacy as actions
 from broadcaster.actions.runtime import Runtime
 from broadcaster.cli.context import Context, Id, confirm, show
-from broadcaster.core.errors import InvalidInput, NotFound
+from broadcaster.core.errors import NotFound
 
 _WORDS = {
     "done": "erased",
@@ -65,7 +65,7 @@ def preview(ctx: click.Context, contact_id: int | None, address: str | None, as_
 def _one(ctx: click.Context, runtime: Runtime, contact_id: int | None, address: str | None, *, as_json: bool) -> int:
     """Return the one person who is meant. Exits 5 with the choices if an address is shared by several."""
     if (contact_id is None) == (address is None):
-        raise InvalidInput("give either a contact's id or --address", code="bad_usage")
+        raise click.UsageError("give either a contact's id or --address")
     if contact_id is not None:
         return contact_id
     found = audit.people_with(runtime, address or "")

@@ -131,6 +131,11 @@ def test_a_shared_address_gives_the_choices(runtime: Runtime) -> None:
     assert json.loads(result.stdout)["choices"] == [2, 3]
 
 
-@pytest.mark.parametrize("line,code", [("erase 99 --yes", 4), ("erase --address x@example.net --yes", 4), ("erase", 3)])
+@pytest.mark.parametrize("line,code", [("erase 99 --yes", 4), ("erase --address x@example.net --yes", 4), ("erase", 2)])
 def test_nobody_is_erased_by_mistake(runtime: Runtime, line: str, code: int) -> None:
     assert run(runtime, f"privacy {line}")[0] == code
+
+
+@pytest.mark.parametrize("line", ["privacy erase --yes", "privacy preview 1 --address ann@example.net"])
+def test_naming_nobody_or_two_is_wrong_usage(runtime: Runtime, line: str) -> None:
+    assert run(runtime, line)[0] == 2
