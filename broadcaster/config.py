@@ -40,6 +40,7 @@ class Settings(BaseModel):
     keys: str = Field(default="", repr=False)
     public_url: str = "http://127.0.0.1:8000"
     listen: str = "127.0.0.1:8000"
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("database_url")

@@ -38,3 +38,11 @@ def test_secrets_are_not_shown() -> None:
     given = {"BROADCASTER_DATABASE_URL": f"postgresql://u:{SECRET}@host/x", "BROADCASTER_KEYS": SECRET}
     given["BROADCASTER_BROKER_URL"] = f"redis://:{SECRET}@host"
     assert SECRET not in repr(config.load(given))
+
+
+def test_nobody_in_front_is_believed_unless_it_is_said() -> None:
+    assert config.load({}).trusted_proxies == 0
+    assert config.load({"BROADCASTER_TRUSTED_PROXIES": "1"}).trusted_proxies == 1
+    for wrong in ("-1", "many", "99"):
+        with pytest.raises(Misconfigured):
+            config.load({"BROADCASTER_TRUSTED_PROXIES": wrong})

@@ -13,5 +13,6 @@ app = create_app(
         keys_text=config.read_keys(_settings),
         home=_settings.home,
         public_url=_settings.public_url,
-    )
+    ),
+    trusted_proxies=_settings.trusted_proxies,
 )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
-FAKES = ("telegram", "twilio", "mail")
+from broadcaster.fakes import providers
 
 
 @click.command()
-@click.argument("name", type=click.Choice(FAKES))
+@click.argument("name", type=click.Choice(list(providers.PROVIDERS)))
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="0: a free one, printed.")
 def fake_provider(name: str, port: int) -> None:
-    """Run the fake of a provider until interrupted; set its address as the base URL of an account."""
-    importlib.import_module(f"broadcaster.fakes.{name}").run(name, port)
+    """Run the fake of a provider until interrupted; set its address as the base URL, or server, of an account."""
+    providers.run(name, port)

@@ -78,7 +78,7 @@ def page_server(runtime: Runtime, settings: Settings) -> Any:
 
     host, _, port = settings.listen.rpartition(":")
     return create_server(
-        create_app(runtime),
+        create_app(runtime, trusted_proxies=settings.trusted_proxies),
         host=host,
         port=int(port),
         threads=_WEB_THREADS,

@@ -203,6 +203,16 @@ def main() -> None:
     if options.count_only:
         asyncio.run(_serve_counter(options.port, asyncio.Event()))
         return
+    serve(FakeMail(security=options.security, smtp_port=options.port, imap_port=options.imap_port, store=options.store))
+
+
+def run(port: int) -> None:
+    """Serve until interrupted; *port* is that of SMTP, the mailbox takes a free one."""
+    serve(FakeMail(smtp_port=port))
+
+
+def serve(fake: FakeMail) -> None:
+    """Run a server until told to stop, saying its ports first."""
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -210,7 +220,6 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    fake = FakeMail(security=options.security, smtp_port=options.port, imap_port=options.imap_port, store=options.store)
     with fake:
         sys.stdout.write(json.dumps({"smtp_port": fake.smtp_port, "imap_port": fake.imap_port}) + "\n")
         sys.stdout.flush()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from broadcaster.core.errors import NotFound
-from broadcaster.fakes import telegram, twilio
+from broadcaster.fakes import mail, telegram, twilio
 
 PROVIDERS: dict[str, Callable[[int], None]] = {
     "telegram": telegram.run,
     "twilio": twilio.run,
+    "mail": mail.run,
 }
 
 

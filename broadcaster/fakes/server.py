@@ -13,6 +13,7 @@ import hashlib
 import http.client
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import deque
@@ -141,8 +142,10 @@ class FakeServer:
         self._thread.join(10)
 
     def run_forever(self) -> None:
-        """Serve until interrupted."""
+        """Serve until interrupted, saying first where."""
         with self:
+            sys.stdout.write(f"{self.url}\n")
+            sys.stdout.flush()
             self._thread.join()
 
     def _serve(self) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from broadcaster.fakes.providers import PROVIDERS
+
 LINE = '{"id": "文", "text": "stop"}\n'.encode()
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "broadcaster"]
@@ -116,3 +118,13 @@ def test_a_terminal_without_our_letters_gets_others(home: Path) -> None:
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert b"\\u6587" in ended.stdout
+
+
+@pytest.mark.parametrize("name", list(PROVIDERS))
+def test_every_fake_that_is_offered_starts_and_says_where(home: Path, name: str) -> None:
+    command = [*COMMAND, "fake-provider", name]
+    with subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, text=True) as fake:
+        assert fake.stdout is not None
+        line = fake.stdout.readline()
+        fake.send_signal(signal.SIGINT)
+    assert any(character.isdigit() for character in line), line
