@@ -39,9 +39,9 @@ GATE_SECONDS = 0.5
 _EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
 #: Calls that wait for a slot pass the gate too, as many as will start within this time: many share an exchange's cost.
-_AHEAD_SECONDS = 0.15
-#: No more than this many calls of a lane are ever open: so many stay unknown when the process dies.
-_WINDOW_MAX = 256
+_AHEAD_SECONDS = 0.1
+#: No more than this many of them: beside what is on the wire, so many stay unknown when the process dies.
+_AHEAD_MAX = 256
 _SALVAGE_SECONDS = 20.0
 _SALVAGE_PAUSE_SECONDS = 0.2
 
@@ -130,7 +130,7 @@ class _Lane:
         self._not_before = 0.0
         self._capacity = max(sender.slots(), 1)
         self._pace = 0.0  #: calls that end in a second
-        self._window = _WINDOW_MAX  #: shrinks when calls come too late, and grows again
+        self._window = self._capacity + _AHEAD_MAX  #: calls open at once: fewer when some come too late, then more
         self.drained = Drained()
 
     def work(self, *, until: float) -> Drained:
@@ -197,10 +197,8 @@ class _Lane:
         free = self._sender.slots()
         if free:
             self._capacity = free + len(self._flights)
-        # never more than there are slots: all of it would be unknown if we died, though none of it had begun
-        most = min(self._capacity, max(self._window - self._capacity, 0))
-        ahead = min(int(self._pace * _AHEAD_SECONDS), most)
-        return max(self._capacity + ahead - len(self._flights), 0)
+        ahead = min(int(self._pace * _AHEAD_SECONDS), _AHEAD_MAX)
+        return max(min(self._capacity + ahead, self._window) - len(self._flights), 0)
 
     def _ready(self, until: float) -> list[Item]:
         """Build the messages that can start now; one that cannot be built is skipped with its reason."""
@@ -320,7 +318,8 @@ class _Lane:
     def _settle(self, session: Session, ended: Sequence[tuple[_Flight, Finished]], now: datetime) -> None:
         late = [(flight.item.step_id, flight.attempt) for flight, done in ended if _not_started(done)]
         rows.give_back(session, late)
-        self._window = max(self._window // 2, 1) if late else min(self._window + 16, _WINDOW_MAX)
+        most = self._capacity + _AHEAD_MAX
+        self._window = max(min(self._window, most) // 2, 1) if late else min(self._window + 16, most)
         settled = sorted(
             (self._settled(flight, done, now) for flight, done in ended if not _not_started(done)),
             key=lambda one: one.step_id,

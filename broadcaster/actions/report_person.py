@@ -138,7 +138,7 @@ def _told(runtime: Runtime, session: Session, campaign: Campaign, run: Run, cont
         contacts.get(session, contact_id)
         later = run.planned_at is None and run.watermark < contact_id <= run.last_contact_id
         return _plainly(campaign.id, run.id, contact_id, "not_yet" if later else "not_meant")
-    steps = rows.steps(session, made.id)
+    steps = rows.steps(session, run.id, made.id)
     now = next((step for step in steps if step.current), None)
     if now is None:
         shown = _behind(session, run.purpose_id, contact_id, made.reason, made.created_at)

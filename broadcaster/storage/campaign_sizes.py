@@ -17,7 +17,7 @@ _SIZES = """
         sum(CASE WHEN s.state = 'unknown' THEN 1 ELSE 0 END) AS unknown,
         sum(CASE WHEN s.state = 'failed' THEN 1 ELSE 0 END) AS failed
     FROM run r JOIN delivery d ON d.run_id = r.id
-        LEFT JOIN step s ON s.delivery_id = d.id AND s.current
+        LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current
     WHERE r.campaign_id {ids} AND r.ordinal = (SELECT max(o.ordinal) FROM run o WHERE o.campaign_id = r.campaign_id)
     GROUP BY r.campaign_id"""
 

@@ -319,9 +319,28 @@ def allocate(session: Session, table: str, count: int) -> Sequence[int]:
 _COUNT_ON = "UPDATE sqlite_sequence SET seq = seq + :count WHERE name = :table RETURNING seq"
 
 
+def array(values: Sequence[Any]) -> str:
+    """Return numbers, texts, bytes or None as PostgreSQL writes an array; the statement casts it to its type.
+
+    The driver's own way asks each element for its type first, which costs more than all the rest of a short statement.
+    """
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
 def id_list(session: Session, ids: Sequence[int]) -> Any:
     """Return *ids* as the parameter that ``any_id`` expects: an array on PostgreSQL, JSON text on SQLite."""
-    return list(ids) if session.connection().dialect.name == "postgresql" else json.dumps(list(ids))
+    numbers = ",".join(map(str, ids))
+    return f"{{{numbers}}}" if session.connection().dialect.name == "postgresql" else f"[{numbers}]"
 
 
 def any_id(session: Session, parameter: str = "ids") -> str:

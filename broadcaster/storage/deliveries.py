@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 from sqlmodel import Session
 
 from broadcaster.storage import consent
-from broadcaster.storage.database import any_id, id_list, sql
+from broadcaster.storage.database import any_id, array, id_list, sql
 from broadcaster.storage.tables.base import Json
 
 LEASE_SECONDS = 15.0
@@ -123,7 +124,7 @@ def lock_addresses(session: Session, address_ids: Sequence[int]) -> None:
     """
     if address_ids and session.connection().dialect.name == "postgresql":
         statement = text("SELECT id FROM address WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR SHARE")
-        session.connection().execute(statement, {"ids": sorted(address_ids)}).all()
+        session.connection().execute(statement, {"ids": array(sorted(address_ids))})
 
 
 def gate_facts(session: Session, step_ids: Sequence[int], *, above: Sequence[int], owner: str) -> list[GateFacts]:
@@ -191,9 +192,9 @@ def mark_dispatching(session: Session, passed: Sequence[Passed], *, now: datetim
         connection.execute(text(_KEEP_ATTEMPT.format(ids=any_id(session))), {"ids": id_list(session, repeated)})
     if connection.dialect.name == "postgresql":
         arrays = {
-            "ids": [step.step_id for step in passed],
-            "events": [step.event_id for step in passed],
-            "variants": [step.variant_id for step in passed],
+            "ids": array([step.step_id for step in passed]),
+            "events": array([step.event_id for step in passed]),
+            "variants": array([step.variant_id for step in passed]),
         }
         return set(connection.execute(_DISPATCH_PG, {**arrays, "now": now}).scalars())
     rows = [{"id": p.step_id, "event": p.event_id, "variant": p.variant_id, "now": now} for p in passed]
@@ -232,41 +233,54 @@ class Settled:
 
 
 #: A result that comes after the lease was lost still tells the truth about its own attempt: unknown becomes known.
-_SETTLE_SET = """state = {v}state, reason = {v}reason, due_at = coalesce({v}due_at, step.due_at),
-    settled_at = :now, outcome = {v}outcome, provider_code = {v}provider_code, provider_id = {v}provider_id,
-    entry_id = :entry, commitment = {v}commitment, salt = {v}salt"""
+_SETTLE_SET = """state = :state, reason = :reason, due_at = coalesce(:due_at, step.due_at), settled_at = :now,
+    outcome = :outcome, provider_code = :provider_code, entry_id = :entry,
+    provider_id = {v}provider_id, commitment = {v}commitment, salt = {v}salt"""
 _SETTLE_WHERE = (
     "step.id = {v}step_id AND coalesce(step.attempt, 0) = {v}attempt "
     "AND coalesce(step.state, '') IN ('dispatching', 'unknown')"
 )
 _SETTLE_PG = sql(
     f"""UPDATE step SET {_SETTLE_SET.format(v="v.")}
-    FROM unnest(CAST(:step_id AS bigint[]), CAST(:attempt AS int[]), CAST(:state AS text[]), CAST(:reason AS text[]),
-        CAST(:due_at AS timestamptz[]), CAST(:outcome AS text[]), CAST(:provider_code AS text[]),
-        CAST(:provider_id AS text[]), CAST(:commitment AS bytea[]), CAST(:salt AS bytea[]))
-        AS v(step_id, attempt, state, reason, due_at, outcome, provider_code, provider_id, commitment, salt)
+    FROM unnest(CAST(:step_id AS bigint[]), CAST(:attempt AS int[]), CAST(:provider_id AS text[]),
+        CAST(:commitment AS bytea[]), CAST(:salt AS bytea[])) AS v(step_id, attempt, provider_id, commitment, salt)
     WHERE {_SETTLE_WHERE.format(v="v.")} RETURNING step.id""",
     "now",
+    "due_at",
 )
 _SETTLE_SQLITE = sql(
     f"UPDATE step SET {_SETTLE_SET.format(v=':')} WHERE {_SETTLE_WHERE.format(v=':')}",
     "now",
     "due_at",
 )
-_SETTLE_FIELDS = tuple(Settled.__dataclass_fields__)
+_VERDICT_FIELDS = ("state", "reason", "due_at", "outcome", "provider_code")
+_STEP_FIELDS = ("step_id", "attempt", "provider_id", "commitment", "salt")
+_verdict = operator.attrgetter(*_VERDICT_FIELDS)
 
 
 def settle(session: Session, settled: Sequence[Settled], *, entry_id: int, now: datetime) -> set[int]:
-    """Write how calls ended, all in one statement; return the steps for which this was still news."""
+    """Write how calls ended, in one statement for all that ended alike; return the steps for which it was news."""
     connection = session.connection()
+    common = {"entry": entry_id, "now": now}
     if connection.dialect.name == "postgresql":
-        arrays = {name: [getattr(one, name) for one in settled] for name in _SETTLE_FIELDS}
-        return set(connection.execute(_SETTLE_PG, {**arrays, "entry": entry_id, "now": now}).scalars())
-    rows = [{**{name: getattr(one, name) for name in _SETTLE_FIELDS}, "entry": entry_id, "now": now} for one in settled]
+        return _settle_alike(connection, settled, common)
+    rows = [{name: getattr(one, name) for name in _VERDICT_FIELDS + _STEP_FIELDS} | common for one in settled]
     if connection.execute(_SETTLE_SQLITE, rows).rowcount == len(settled):
         return {one.step_id for one in settled}
     ours = text("SELECT id FROM step WHERE entry_id = :entry")
     return set(connection.execute(ours, {"entry": entry_id}).scalars())
+
+
+def _settle_alike(connection: Connection, settled: Sequence[Settled], common: dict[str, Any]) -> set[int]:
+    alike: dict[tuple[Any, ...], list[Settled]] = {}
+    for one in settled:
+        alike.setdefault(_verdict(one), []).append(one)
+    news: set[int] = set()
+    for verdict, group in alike.items():
+        columns = {name: array([getattr(one, name) for one in group]) for name in _STEP_FIELDS}
+        values = dict(zip(_VERDICT_FIELDS, verdict, strict=True)) | columns | common
+        news.update(connection.execute(_SETTLE_PG, values).scalars())
+    return news
 
 
 _GIVE_BACK = sql(

@@ -26,7 +26,7 @@ def states(session: Session, campaign_id: int) -> dict[str, int]:
     """Return how many deliveries of a campaign are in which state."""
     query = text(
         "SELECT CASE WHEN d.reason IS NOT NULL THEN 'skipped' ELSE s.state END AS state, count(*) FROM delivery d "
-        "JOIN run r ON r.id = d.run_id LEFT JOIN step s ON s.delivery_id = d.id AND s.current "
+        "JOIN run r ON r.id = d.run_id LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current "
         "WHERE r.campaign_id = :campaign GROUP BY 1"
     )
     rows = session.connection().execute(query, {"campaign": campaign_id})
@@ -37,7 +37,7 @@ def reasons(session: Session, campaign_id: int) -> dict[str, int]:
     """Return why people of a campaign were not written to."""
     query = text(
         "SELECT coalesce(d.reason, s.reason) AS reason, count(*) FROM delivery d JOIN run r ON r.id = d.run_id "
-        "LEFT JOIN step s ON s.delivery_id = d.id AND s.current "
+        "LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current "
         "WHERE r.campaign_id = :campaign AND coalesce(d.reason, s.reason) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
     )
     return {row[0]: row[1] for row in session.connection().execute(query, {"campaign": campaign_id})}

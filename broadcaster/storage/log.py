@@ -18,6 +18,7 @@ from sqlmodel import select as select_model
 
 from broadcaster.core import events
 from broadcaster.core.event_types import Event
+from broadcaster.storage.database import allocate, sql
 from broadcaster.storage.tables import Checkpoint, ErasedItem, LogEntry, LogPayload
 
 
@@ -38,24 +39,29 @@ def record(
     actor = str(session.info.get("actor", "system"))
     plain = event.canonical(actor=actor, at=at)
     salt = secrets.token_bytes(events.SALT_BYTES)
-    entry = LogEntry(kind=event.kind, commitment=events.commit(salt, plain), created_at=at)
-    if entry_id is not None:
-        entry.id = entry_id
-    session.add(entry)
+    if entry_id is None:
+        [entry_id] = allocate(session, "log_entry", 1)
     session.flush()
-    session.add(
-        LogPayload(
-            entry_id=entry.id,
-            event=type(event).__name__,
-            staff_id=int(actor[6:]) if actor.startswith("staff:") else None,
-            key_id=key_id,
-            body=plain if body is None else body,
-            salt=salt,
-        )
-    )
-    session.flush()
+    entry = {"id": entry_id, "kind": event.kind, "commitment": events.commit(salt, plain), "at": at}
+    session.connection().execute(_ENTRY, entry)
+    payload = {
+        "entry": entry_id,
+        "event": type(event).__name__,
+        "staff": int(actor[6:]) if actor.startswith("staff:") else None,
+        "key": key_id,
+        "body": plain if body is None else body,
+        "salt": salt,
+    }
+    session.connection().execute(_PAYLOAD, payload)
     session.info["traced"] = True
-    return entry.id
+    return entry_id
+
+
+_ENTRY = sql("INSERT INTO log_entry (id, kind, commitment, created_at) VALUES (:id, :kind, :commitment, :at)", "at")
+_PAYLOAD = text(
+    "INSERT INTO log_payload (entry_id, event, staff_id, key_id, body, salt) "
+    "VALUES (:entry, :event, :staff, :key, :body, :salt)"
+)
 
 
 def unnumbered(session: Session, limit: int) -> list[tuple[int, str, bytes]]:

@@ -111,7 +111,8 @@ def freeze(session: Session, scope: Scope) -> None:
 
 
 #: Two look-ups by index; a step on a shared address is this person's if its delivery is.
-_THEIRS = "(s.address_id {own} OR s.delivery_id IN (SELECT d.id FROM delivery d WHERE d.contact_id {contacts}))"
+_THEIRS = """(s.address_id {own} OR (s.run_id, s.delivery_id) IN
+    (SELECT d.run_id, d.id FROM delivery d WHERE d.contact_id {contacts}))"""
 
 
 def theirs(session: Session) -> str:

@@ -143,7 +143,8 @@ _DELIVERY = text("SELECT id, reason, created_at FROM delivery WHERE run_id = :ru
 _HISTORY = text(
     """SELECT s.id, s.ordinal, s.current, s.state, s.reason, s.due_at, s.attempt, s.consent_event_id, s.gate_at,
         s.settled_at, s.outcome, s.provider_code, s.receipt, s.receipt_at, s.address_id, k.channel, k.name AS account
-    FROM step s JOIN account k ON k.id = s.account_id WHERE s.delivery_id = :delivery ORDER BY s.ordinal"""
+    FROM step s JOIN account k ON k.id = s.account_id WHERE s.run_id = :run AND s.delivery_id = :delivery
+    ORDER BY s.ordinal"""
 ).columns(due_at=_when, gate_at=_when, settled_at=_when, receipt_at=_when)
 _ATTEMPTS = """SELECT step_id, attempt, gate_at, settled_at, outcome, provider_code, consent_event_id FROM step_attempt
     WHERE step_id {ids} ORDER BY step_id, attempt"""
@@ -154,9 +155,9 @@ def delivery(session: Session, run_id: int, contact_id: int) -> Row[Any] | None:
     return session.connection().execute(_DELIVERY, {"run": run_id, "contact": contact_id}).first()
 
 
-def steps(session: Session, delivery_id: int) -> Sequence[Row[Any]]:
+def steps(session: Session, run_id: int, delivery_id: int) -> Sequence[Row[Any]]:
     """Return a delivery's steps in order."""
-    return session.connection().execute(_HISTORY, {"delivery": delivery_id}).all()
+    return session.connection().execute(_HISTORY, {"run": run_id, "delivery": delivery_id}).all()
 
 
 def attempts(session: Session, step_ids: Sequence[int]) -> Sequence[Row[Any]]:

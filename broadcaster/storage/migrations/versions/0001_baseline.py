@@ -887,16 +887,14 @@ def upgrade() -> None:
     op.create_table(
         "delivery",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("run_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
         sa.Column("reason", AutoString(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.CheckConstraint(
             "reason IS NULL OR reason IN ('address_invalid', 'cancelled', 'duplicate_address', 'erased', 'excluded', 'expired', 'frequency_cap', 'gave_up', 'lost', 'missing_field', 'no_account', 'no_address', 'no_consent', 'no_template', 'no_time_zone', 'objected', 'parked', 'pending_confirmation', 'provider_opt_out', 'rejected', 'render_failed', 'restricted', 'suppressed', 'temporarily_unreachable', 'unreachable', 'window_closed', 'window_passed', 'withdrawn')",
             name=op.f("ck_delivery_reason"),
         ),
-        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_delivery_contact_id")),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_delivery_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("run_id", "contact_id", name=op.f("uq_delivery_run_id_contact_id")),
     )
@@ -988,8 +986,8 @@ def upgrade() -> None:
         "step",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
-        sa.Column("delivery_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("batch_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("address_id", sa.BigInteger(), nullable=False),
         sa.Column("purpose_id", sa.BigInteger(), nullable=False),
@@ -1030,21 +1028,18 @@ def upgrade() -> None:
             "state NOT IN ('dispatching', 'accepted', 'unknown') OR (consent_event_id IS NOT NULL AND gate_at IS NOT NULL)",
             name=op.f("ck_step_consent"),
         ),
-        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_step_batch_id")),
         sa.ForeignKeyConstraint(
             ["consent_event_id", "address_id", "purpose_id"],
             ["consent_event.id", "consent_event.address_id", "consent_event.purpose_id"],
             name="fk_step_permit",
         ),
-        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_step_delivery_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_step")),
-        sa.UniqueConstraint("run_id", "address_id", name=op.f("uq_step_run_id_address_id")),
+        sa.UniqueConstraint("address_id", "run_id", name=op.f("uq_step_address_id_run_id")),
         postgresql_with={"fillfactor": "70"},
     )
     with op.batch_alter_table("step", schema=None) as batch_op:
-        batch_op.create_index("ix_step_address_id", ["address_id"], unique=False)
         batch_op.create_index("ix_step_batch_id", ["batch_id"], unique=False)
-        batch_op.create_index("ix_step_delivery_id", ["delivery_id"], unique=False)
+        batch_op.create_index("ix_step_run_id_delivery_id", ["run_id", "delivery_id"], unique=False)
         batch_op.create_index(
             "ix_step_provider_id",
             ["provider_id"],
@@ -1106,9 +1101,8 @@ def downgrade() -> None:
             sqlite_where=sa.text("provider_id IS NOT NULL"),
             postgresql_where=sa.text("provider_id IS NOT NULL"),
         )
-        batch_op.drop_index("ix_step_delivery_id")
+        batch_op.drop_index("ix_step_run_id_delivery_id")
         batch_op.drop_index("ix_step_batch_id")
-        batch_op.drop_index("ix_step_address_id")
 
     op.drop_table("step")
     op.drop_table("tracked_link")
