@@ -12,8 +12,10 @@ SLICE_SECONDS = 5.0
 
 @app.task(name="workers.sending.drain")
 def drain(account_id: int) -> None:
-    """Send what is due on one account."""
-    dispatch.drain(process.runtime(), account_id, seconds=SLICE_SECONDS)
+    """Send what is due on one account, and come back as long as there was something to send."""
+    runtime = process.runtime()
+    if dispatch.drain(runtime, account_id, seconds=SLICE_SECONDS).handled:
+        runtime.ring(account_id)
 
 
 @app.task(name="workers.sending.look")

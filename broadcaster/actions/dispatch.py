@@ -7,6 +7,7 @@ counts through suspension. The rule who may be written to is ``core.consent.refu
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import secrets
@@ -16,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from sqlmodel import Session
 
@@ -65,7 +67,7 @@ class _Flight:
     item: Item
     attempt: int
     event_id: int
-    gate_at: datetime
+    gate_ms: int  #: when it passed the gate, as the log writes times
 
 
 _open_lines = threading.local()
@@ -269,6 +271,7 @@ class _Lane:
         self, session: Session, wanted: dict[int, Item], facts: dict[int, GateFacts], now: datetime
     ) -> list[_Flight]:
         passed: list[_Flight] = []
+        gate_ms, closed = milliseconds(now), functools.cache(lambda windows, place: windows.closed_until(place, now))
         refused: list[tuple[int, str]] = []
         postponed: list[tuple[int, datetime]] = []
         gone: list[Item] = []
@@ -281,7 +284,7 @@ class _Lane:
             reason, later = self._refusal(fact, now), None
             if reason is None:
                 try:
-                    later = item.window_after(now)
+                    later = closed(item.windows, item.place)
                 except InvalidInput:  # the contact was edited meanwhile: nothing says any more what time it is there
                     reason = Reason.NO_TIME_ZONE
             if reason is not None:
@@ -292,7 +295,7 @@ class _Lane:
                 gone.append(item)
             else:
                 assert fact.event_id is not None, "a standing that permits has its event"
-                passed.append(_Flight(item, fact.attempt + 1, fact.event_id, now))
+                passed.append(_Flight(item, fact.attempt + 1, fact.event_id, gate_ms))
         rows.mark_skipped(session, refused, now=now)
         rows.postpone(session, postponed)
         marked = [Passed(f.item.step_id, f.event_id, f.item.variant_id, f.attempt > 1) for f in passed]
@@ -316,17 +319,14 @@ class _Lane:
         )
 
     def _settle(self, session: Session, ended: Sequence[tuple[_Flight, Finished]], now: datetime) -> None:
-        late = [(flight.item.step_id, flight.attempt) for flight, done in ended if _not_started(done)]
-        rows.give_back(session, late)
+        late = [flight for flight, done in ended if _not_started(done)]
+        rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late])
+        self._queue.extendleft(flight.item for flight in late)
         most = self._capacity + _AHEAD_MAX
         self._window = max(min(self._window, most) // 2, 1) if late else min(self._window + 16, most)
-        settled = sorted(
-            (self._settled(flight, done, now) for flight, done in ended if not _not_started(done)),
-            key=lambda one: one.step_id,
-        )
-        for flight, done in ended:
-            if _not_started(done):
-                self._queue.appendleft(flight.item)
+        now_ms = milliseconds(now)
+        settled = [self._settled(flight, done, now, now_ms) for flight, done in ended if not _not_started(done)]
+        settled.sort(key=attrgetter("step_id"))
         if not settled:
             return
         [entry_id] = allocate(session, "log_entry", 1)
@@ -345,7 +345,7 @@ class _Lane:
             accounts.hold(session, self._config.id, faults[0], now=now)
             self._stopped = True
 
-    def _settled(self, flight: _Flight, done: Finished, now: datetime) -> Settled:
+    def _settled(self, flight: _Flight, done: Finished, now: datetime, now_ms: int) -> Settled:
         result = done.result
         verdict = deliveries.settle(
             result.outcome, attempt=flight.attempt, retry_after=result.retry_after, idempotency=self._idempotency
@@ -361,8 +361,8 @@ class _Lane:
             address_id=item.address_id,
             purpose_id=item.purpose_id,
             consent_event_id=flight.event_id,
-            gate_at=milliseconds(flight.gate_at),
-            settled_at=milliseconds(now),
+            gate_at=flight.gate_ms,
+            settled_at=now_ms,
             outcome=result.outcome.value,
             provider_id=result.provider_id,
         )

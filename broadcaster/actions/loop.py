@@ -142,11 +142,13 @@ class Loop:
         now = time.monotonic()
         self._waiting = {account: self._waiting.get(account, 0.0) for account in due}
         handled = 0
-        for account_id in due:
+        for account_id, attended in due.items():
             since = self._waiting[account_id]
             if self._doorbell and not since:
                 self._runtime.ring(account_id)
                 self._waiting[account_id] = now
+            elif self._doorbell and attended:
+                self._waiting[account_id] = now  # a task that finds work comes back by itself
             elif not self._doorbell or now - since > _PATIENCE_SECONDS:
                 handled += bool(self._guarded("drain", functools.partial(self._drain_one, account_id)))
         return handled > 0

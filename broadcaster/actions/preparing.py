@@ -23,7 +23,7 @@ from broadcaster.core.merge_liquid import MissingField
 from broadcaster.core.messages import Outbound
 from broadcaster.storage import consent, outbox, people
 from broadcaster.storage import deliveries as rows
-from broadcaster.storage.deliveries import LeasedBatch
+from broadcaster.storage.deliveries import LeasedBatch, LoadedStep
 from broadcaster.storage.tables import Run
 
 
@@ -38,17 +38,13 @@ class Item:
     address_id: int
     purpose_id: int
     above: tuple[int, ...]
-    row: Any = field(repr=False)
+    row: LoadedStep = field(repr=False)
     composer: Composer = field(repr=False)
     place: Place
     windows: Windows = field(repr=False)
     variant_id: int = 0
     outbound: Outbound | None = field(default=None, repr=False)
     prepared: Any = field(default=None, repr=False)
-
-    def window_after(self, now: datetime) -> datetime | None:
-        """Return when the sending window opens next if it is closed at *now*, None if it is open."""
-        return self.windows.closed_until(self.place, now)
 
 
 class Preparer:
@@ -123,7 +119,7 @@ class Preparer:
             item.outbound = None
         return None
 
-    def _person(self, row: Any) -> Person:
+    def _person(self, row: LoadedStep) -> Person:
         name: dict[str, str] = {}
         if row.name_ct is not None and row.contact_key is not None:
             key = people.unwrap(self._runtime.keys, row.contact_key_id, row.contact_wrapping, row.contact_key)
@@ -145,7 +141,7 @@ class Preparer:
 
     def _outbox_row(self, item: Item, now: datetime) -> dict[str, Any]:
         row, out = item.row, item.outbound
-        assert out is not None, "the sandbox keeps what it was given"
+        assert out is not None and row.address_key is not None, "the sandbox keeps what it was given"
         key = people.unwrap(self._runtime.keys, row.address_key_id, row.address_wrapping, row.address_key)
         body = seal(key, json.dumps(told(out), ensure_ascii=False).encode(), b"outbox:step:%d" % item.step_id)
         common = {"account_id": self._config.id, "address_id": item.address_id, "message_id": None}

@@ -55,7 +55,7 @@ class Words:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Person:
     """What a template may know of a contact."""
 

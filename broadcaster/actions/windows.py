@@ -40,9 +40,9 @@ def zones_of(place: Place) -> tuple[str, ...]:
     return tuple(schedule.zone_for(place.zone, numbers, place.country))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Windows:
-    """The hours of one run: those of each country, or none for messages that are no marketing."""
+    """The hours of one run: those of each country, or none for messages that are no marketing. Equal to itself only."""
 
     own: Mapping[str, Window]
     apply: bool

@@ -43,7 +43,7 @@ class HttpLimits:
     ca_file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpCall:
     """One request. URL, headers and body may hold secrets or a text: none is in its repr.
 
@@ -56,7 +56,7 @@ class HttpCall:
     body: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpResult:
     """What came of a call. ``status`` is None when no status line arrived."""
 

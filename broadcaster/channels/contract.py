@@ -109,7 +109,7 @@ class CheckResult:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
     """A call that ended; ``ref`` is what ``start`` was given."""
 

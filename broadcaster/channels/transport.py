@@ -36,7 +36,7 @@ def _for_curl(events: int) -> int:
 _ACTIONS = tuple(_for_curl(events) for events in range(64))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpFinished:
     """A call that ended; ``ref`` is what ``start`` was given."""
 
@@ -108,6 +108,10 @@ class HttpWindow:
             self._begin(ref, call, deadline)
 
     def _begin(self, ref: int, call: HttpCall, deadline: float) -> None:
+        if boottime() > deadline:  # refused by the hook it would take the connection with it
+            self._calls -= 1
+            self._done.append(HttpFinished(ref, HttpResult(None, False, HttpError.LATE)))
+            return
         try:
             self._add(ref, call, deadline)
         except (pycurl.error, KeyError, UnicodeError, ValueError):
@@ -119,13 +123,9 @@ class HttpWindow:
         now = boottime()
         while self._waiting:
             ref, call, deadline = self._waiting[0]
-            if now > deadline:
-                self._calls -= 1
-                self._done.append(HttpFinished(ref, HttpResult(None, False, HttpError.LATE)))
-            elif self._calls - len(self._waiting) < self._concurrency:
-                self._begin(ref, call, deadline)
-            else:
+            if now <= deadline and self._calls - len(self._waiting) >= self._concurrency:
                 return
+            self._begin(ref, call, deadline)
             self._waiting.popleft()
 
     def finished(self, timeout: float) -> list[HttpFinished]:

@@ -41,7 +41,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broadcaster.core.errors import IntegrityFailure, Misconfigured, NotFound
-from broadcaster.core.hashing import hmac_sha256
+from broadcaster.core.hashing import hmac_of_ring
 
 KEY_BYTES = 32
 LINK_DIGEST_BYTES = 16
@@ -107,7 +107,7 @@ class KeyRing:
 
     def unwrap(self, wrapped: bytes, key_id: str, aad: bytes) -> bytes:
         """Return the person's key. Raises IntegrityFailure if changed or moved, Misconfigured without its key."""
-        return open_sealed(_by_id(self.wrapping, key_id).secret, wrapped, b"wrap|" + aad)
+        return _open(_ring_cipher(_by_id(self.wrapping, key_id).secret), wrapped, b"wrap|" + aad)
 
     def blind_index(self, scope: bytes, canonical: str) -> bytes:
         """Return the 32-byte keyed hash that finds *canonical* within *scope* (no zero byte), under the current key."""
@@ -212,11 +212,15 @@ def _ring_cipher(secret: bytes) -> AESGCM:
 
 def open_sealed(key: bytes, sealed: bytes, aad: bytes) -> bytes:
     """Decrypt what ``seal`` made. Raises IntegrityFailure when it was changed, moved to another record, or cut."""
+    return _open(AESGCM(key), sealed, aad)
+
+
+def _open(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
     if sealed[:1] != _SEALED or len(sealed) < 1 + _NONCE_BYTES + _TAG_BYTES:
         raise IntegrityFailure("a stored value is not one we encrypted")
     nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        return AESGCM(key).decrypt(nonce, ciphertext, aad)
+        return cipher.decrypt(nonce, ciphertext, aad)
     except InvalidTag:
         raise IntegrityFailure("a stored value was changed or belongs to another record") from None
 
@@ -230,17 +234,17 @@ def digest_range(start: bytes) -> tuple[bytes, bytes]:
 def _blind_index(secret: bytes, scope: bytes, canonical: str) -> bytes:
     if b"\0" in scope:
         raise ValueError("a scope holds no zero byte")
-    return hmac_sha256(secret, scope + b"\0" + canonical.encode())
+    return hmac_of_ring(secret, scope + b"\0" + canonical.encode())
 
 
 def _suppression_digest(secret: bytes, address_digest: bytes) -> bytes:
     if len(address_digest) < LINK_DIGEST_BYTES:
         raise ValueError("a suppression is made from a blind index")
-    return hmac_sha256(secret, address_digest[:LINK_DIGEST_BYTES])
+    return hmac_of_ring(secret, address_digest[:LINK_DIGEST_BYTES])
 
 
 def _link_mac(secret: bytes, body: bytes) -> bytes:
-    return hmac.digest(secret, body, "sha256")[:_LINK_MAC_BYTES]
+    return hmac_of_ring(secret, body)[:_LINK_MAC_BYTES]
 
 
 def _by_id(keys: tuple[Key, ...], key_id: str) -> Key:

@@ -6,7 +6,7 @@ test holds it equal to ``events.canonical``.
 
 from __future__ import annotations
 
-import json
+from json.encoder import encode_basestring
 
 _TEMPLATE = (
     '{"account_id":%d,"address_id":%d,"attempt":%d,"consent_event_id":%d,"gate_at":%d,"outcome":"%s",'
@@ -29,6 +29,6 @@ def send_bytes(
     provider_id: str | None,
 ) -> bytes:
     """Return the canonical bytes of one attempt; times are milliseconds since 1970."""
-    told = "null" if provider_id is None else json.dumps(provider_id, ensure_ascii=False)
+    told = "null" if provider_id is None else encode_basestring(provider_id)
     values = (account_id, address_id, attempt, consent_event_id, gate_at, outcome, told, purpose_id, run_id, settled_at)
     return (_TEMPLATE % (*values, step_id)).encode()

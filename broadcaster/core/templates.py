@@ -98,7 +98,7 @@ class Content(_Part):
         return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
     """What one person gets."""
 

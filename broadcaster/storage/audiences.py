@@ -126,7 +126,12 @@ class _Compiler:
 
     def _behaviour(self, rule: rules.Behaviour) -> Condition:
         sent = (
-            select(1).select_from(_t.Delivery).join(_t.Step, (_t.Step.run_id == _t.Delivery.run_id) & (_t.Step.delivery_id == _t.Delivery.id) & _t.Step.current)
+            select(1)
+            .select_from(_t.Delivery)
+            .join(
+                _t.Step,
+                (_t.Step.run_id == _t.Delivery.run_id) & (_t.Step.delivery_id == _t.Delivery.id) & _t.Step.current,
+            )
         )
         sent = sent.where(_t.Delivery.contact_id == _t.Contact.id, _did(rule.what))
         if rule.campaign is not None:

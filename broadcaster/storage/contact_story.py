@@ -16,7 +16,8 @@ _DELIVERIES = """
     SELECT d.created_at, c.id AS campaign_id, c.name AS campaign, d.reason AS skipped, s.state, s.reason, s.due_at,
            s.gate_at, s.settled_at, s.receipt, s.consent_event_id, s.address_id, a.channel
     FROM delivery d JOIN run r ON r.id = d.run_id JOIN campaign c ON c.id = r.campaign_id
-    LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current LEFT JOIN address a ON a.id = s.address_id
+    LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current
+    LEFT JOIN address a ON a.id = s.address_id
     WHERE d.contact_id = :contact ORDER BY d.id DESC LIMIT :limit"""
 _MESSAGES = """
     SELECT m.id, m.kind, m.state, m.receipt, m.intent, m.created_at, m.address_id, a.channel, a.key_id, m.body_ct

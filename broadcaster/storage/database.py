@@ -7,7 +7,6 @@ is read off the statements themselves, so raw SQL and bulk statements are seen t
 from __future__ import annotations
 
 import functools
-import json
 import re
 import secrets
 import sqlite3
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import psycopg
 from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -232,7 +232,11 @@ def _lower(value: Any) -> Any:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(
+        url,
+        json_deserializer=orjson.loads,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -270,6 +274,7 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
         max_overflow=10,
         pool_pre_ping=False,
         pool_recycle=1800,
+        json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 5, "options": _POSTGRES_OPTIONS},
     )
 
@@ -324,6 +329,11 @@ def array(values: Sequence[Any]) -> str:
 
     The driver's own way asks each element for its type first, which costs more than all the rest of a short statement.
     """
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return f"{{{','.join(map(str, values))}}}"
+    if kinds == {bytes}:
+        return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
     return "{" + ",".join([_element(value) for value in values]) + "}"
 
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 from sqlmodel import Session
@@ -83,12 +83,38 @@ _LOAD = sql(
 ).columns(attributes=Json)
 
 
-def load_steps(session: Session, batch_id: int, *, now: datetime) -> Sequence[Row[Any]]:
+class LoadedStep(NamedTuple):
+    """A due step with all that rendering needs, as selected above; a tuple, because it is read many times."""
+
+    id: int
+    attempt: int
+    address_id: int
+    value_ct: bytes | None
+    address_key_id: int
+    address_key: bytes | None  #: None when the person was erased
+    address_wrapping: str
+    digest: bytes
+    address_country: str | None
+    address_zones: str | None
+    contact_id: int
+    language: str | None
+    country: str | None
+    time_zone: str | None
+    profession: str | None
+    attributes: dict[str, Any] | None
+    name_ct: bytes | None
+    contact_key_id: int
+    contact_key: bytes | None
+    contact_wrapping: str
+
+
+def load_steps(session: Session, batch_id: int, *, now: datetime) -> list[LoadedStep]:
     """Return the due steps of a batch with all that rendering needs."""
-    return session.connection().execute(_LOAD, {"batch": batch_id, "now": now}).all()
+    rows = session.connection().execute(_LOAD, {"batch": batch_id, "now": now})
+    return [LoadedStep(*row) for row in rows.all()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GateFacts:
     """What the gate must know of one step; ``blocked`` names a stop of the whole campaign or account."""
 
@@ -131,7 +157,7 @@ def gate_facts(session: Session, step_ids: Sequence[int], *, above: Sequence[int
     """Read the facts the gate decides on, after the locks are held; steps not ours or not planned are absent."""
     statement = text(_FACTS.format(wider=consent.wider(above), ids=any_id(session))).columns(**_FACT_TYPES)
     rows = session.connection().execute(statement, {"ids": id_list(session, step_ids), "owner": owner})
-    return [GateFacts(*row) for row in rows]
+    return [GateFacts(*row) for row in rows.all()]
 
 
 def _fact_types() -> dict[str, Any]:
@@ -169,7 +195,7 @@ _DISPATCH_SQLITE = sql(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Passed:
     """A step the gate lets through, with the consent event that allows it."""
 
@@ -216,7 +242,7 @@ def mark_skipped(session: Session, skipped: Sequence[tuple[int, str]], *, now: d
         session.connection().execute(_SKIP, rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settled:
     """How one attempt ended. ``due_at`` is set when it will be tried again."""
 
@@ -338,8 +364,10 @@ def cancel_batch(session: Session, batch_id: int, *, now: datetime) -> None:
 
 
 _DUE_ACCOUNTS = sql(
-    """SELECT DISTINCT b.account_id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
-    JOIN account k ON k.id = b.account_id
+    """SELECT DISTINCT b.account_id, EXISTS (SELECT 1 FROM batch held WHERE held.open
+        AND held.account_id = b.account_id AND held.lease_until >= :now) AS attended
+    FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
+        JOIN account k ON k.id = b.account_id
     WHERE b.open AND b.due_at <= :now AND (b.lease_until IS NULL OR b.lease_until < :now)
       AND r.state = 'running' AND c.state = 'running' AND k.state = 'active'
       AND NOT EXISTS (SELECT 1 FROM rate_bucket t WHERE t.account_id = b.account_id AND t.refilled_at > :now)""",
@@ -347,9 +375,9 @@ _DUE_ACCOUNTS = sql(
 )
 
 
-def due_accounts(session: Session, *, now: datetime) -> list[int]:
-    """Return the accounts that have a due batch nobody holds."""
-    return [row[0] for row in session.connection().execute(_DUE_ACCOUNTS, {"now": now})]
+def due_accounts(session: Session, *, now: datetime) -> dict[int, bool]:
+    """Return the accounts that have a due batch nobody holds, each with whether somebody works on another of its."""
+    return {row[0]: bool(row[1]) for row in session.connection().execute(_DUE_ACCOUNTS, {"now": now})}
 
 
 _IN_FLIGHT = "SELECT count(*) FROM step WHERE address_id {ids} AND state = 'dispatching'"

@@ -207,7 +207,7 @@ class Step(SQLModel, table=True):
         Index("ix_step_batch_id", "batch_id"),
         Index("ix_step_run_id_delivery_id", "run_id", "delivery_id"),
         partial_index("ix_step_provider_id", "provider_id", where="provider_id IS NOT NULL"),
-        {"postgresql_with": {"fillfactor": "70"}},
+        {"postgresql_with": {"fillfactor": "45"}},
     )
 
     id: int = pk()
