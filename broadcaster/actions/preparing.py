@@ -141,7 +141,8 @@ class Preparer:
 
     def _outbox_row(self, item: Item, now: datetime) -> dict[str, Any]:
         row, out = item.row, item.outbound
-        assert out is not None and row.address_key is not None, "the sandbox keeps what it was given"
+        assert out is not None, "the sandbox keeps what it was given"
+        assert row.address_key is not None, "and it was given the address"
         key = people.unwrap(self._runtime.keys, row.address_key_id, row.address_wrapping, row.address_key)
         body = seal(key, json.dumps(told(out), ensure_ascii=False).encode(), b"outbox:step:%d" % item.step_id)
         common = {"account_id": self._config.id, "address_id": item.address_id, "message_id": None}
