@@ -41,8 +41,8 @@ GATE_SECONDS = 0.5
 _EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
 #: Calls that wait for a slot pass the gate too, as many as will start within this time: many share an exchange's cost.
-_AHEAD_SECONDS = 0.1
-#: No more than this many of them: beside what is on the wire, so many stay unknown when the process dies.
+_AHEAD_SECONDS = 0.15
+#: No more than this many of them, however many slots there are.
 _AHEAD_MAX = 256
 _SALVAGE_SECONDS = 20.0
 _SALVAGE_PAUSE_SECONDS = 0.2
@@ -199,7 +199,8 @@ class _Lane:
         free = self._sender.slots()
         if free:
             self._capacity = free + len(self._flights)
-        ahead = min(int(self._pace * _AHEAD_SECONDS), _AHEAD_MAX)
+        # never more than there are slots: all of it would be unknown if we died, though none of it had begun
+        ahead = min(int(self._pace * _AHEAD_SECONDS), self._capacity, _AHEAD_MAX)
         return max(min(self._capacity + ahead, self._window) - len(self._flights), 0)
 
     def _ready(self, until: float) -> list[Item]:

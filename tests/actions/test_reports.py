@@ -283,7 +283,8 @@ def test_the_people_behind_a_number_add_up_to_it(company: Company) -> None:
     company.send()
     told = reports.report(company.runtime, company.campaign)
     for state, count in told.states.items():
-        found, after = [], 0
+        found: list[Any] = []
+        after = 0
         while True:
             page = members(company.runtime, company.campaign, state=state, after=after, limit=2)
             found += page.rows
