@@ -76,7 +76,7 @@ def seal_name(key: bytes, contact_id: int, name: Mapping[str, str]) -> bytes:
 
 def open_name(key: bytes, contact_id: int, sealed: bytes) -> dict[str, str]:
     """Return ``{"first": ..., "last": ...}``."""
-    found: dict[str, str] = json.loads(open_sealed(key, sealed, b"name:%d" % contact_id))
+    found: dict[str, str] = orjson.loads(open_sealed(key, sealed, b"name:%d" % contact_id))
     return found
 
 
