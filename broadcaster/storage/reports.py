@@ -110,7 +110,8 @@ _MEMBERS = text(
     """SELECT * FROM (
         SELECT d.contact_id, s.address_id, k.channel, s.settled_at, coalesce(d.reason, s.reason) AS reason,
             CASE WHEN d.reason IS NULL THEN s.state ELSE 'skipped' END AS state
-        FROM delivery d LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current AND d.reason IS NULL
+        FROM delivery d
+            LEFT JOIN step s ON s.run_id = d.run_id AND s.delivery_id = d.id AND s.current AND d.reason IS NULL
             LEFT JOIN account k ON k.id = s.account_id
         WHERE d.run_id = :run AND d.contact_id > :after) AS one
     WHERE (:state = '' OR state = :state) AND (:reason = '' OR reason = :reason) ORDER BY contact_id LIMIT :limit"""

@@ -24,7 +24,7 @@ CATALOGUE = Catalogue(
         "news": PurposeFacts(7, True, {(1, "en"): 11, (1, "fr"): 12, (2, "en"): 13}),
         "marketing": PurposeFacts(1, False, {}),
     },
-    groups=frozenset({"vip"}),
+    groups={"vip": 3},
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
@@ -19,9 +19,10 @@ from broadcaster.core import requests
     ],
 )
 def test_a_month_is_a_month_of_the_calendar(
-    received: tuple[int, ...], due: tuple[int, ...], extended: tuple[int, ...]
+    received: tuple[int, int, int], due: tuple[int, int, int], extended: tuple[int, int, int]
 ) -> None:
     """And a month too short for the day ends it."""
-    moment = datetime(*received, 9, 30, tzinfo=UTC)  # type: ignore[arg-type,misc]
-    assert requests.due(moment) == datetime(*due, 9, 30, tzinfo=UTC)  # type: ignore[arg-type,misc]
-    assert requests.extended(moment) == datetime(*extended, 9, 30, tzinfo=UTC)  # type: ignore[arg-type,misc]
+    half_past_nine = time(9, 30, tzinfo=UTC)
+    moment, first, last = (datetime.combine(date(*day), half_past_nine) for day in (received, due, extended))
+    assert requests.due(moment) == first
+    assert requests.extended(moment) == last
