@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,9 +202,14 @@ def test_person_by_person_says_the_same_as_the_totals(runtime: Runtime) -> None:
     for reason in ("withdrawn", "missing_field", "duplicate_address", "will_get"):
         expected = [row for row in rows if (row.reason or "will_get") == reason]
         page = forecast_people.people(runtime, made, limit=100, reason=reason)
-        assert (list(page.rows), page.after) == (expected, None)
+        assert (_timeless(page.rows), page.after) == (_timeless(expected), None)
     phones = forecast_people.people(runtime, made, limit=100, channel="sms")
-    assert list(phones.rows) == [row for row in rows if row.channel == "sms"]
+    assert _timeless(phones.rows) == _timeless(row for row in rows if row.channel == "sms")
+
+
+def _timeless(rows: Iterable[forecast_people.Row]) -> list[forecast_people.Row]:
+    """Inside the sending hours "now" is another moment for every question."""
+    return [replace(row, due_at=None) for row in rows]
 
 
 def test_a_dry_run_leaves_nothing(runtime: Runtime) -> None:
