@@ -127,9 +127,11 @@ def _wall(moment: str | None, zone: str) -> str:
     return f"{datetime.fromisoformat(moment).astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
 
 
-def plan_of(data: CampaignForm, now: datetime) -> dict[str, Any] | None:
-    """Return the plan a form means, None as long as no sender is chosen. Raises InvalidInput naming the field."""
+def plan_of(data: CampaignForm, now: datetime) -> dict[str, Any]:
+    """Return the plan a form means; a draft may have no sender yet. Raises InvalidInput naming the field."""
     channels = _channels(data)
+    if data.zone is None and (data.when != "now" or data.not_after):
+        raise InvalidInput("say in which time zone", field="zone", code="required")
     zone = data.zone or me().time_zone
     schedule.zone(zone)
     start = None if data.when == "now" else _instant(data.start, zone, data.fold, "start")
@@ -137,8 +139,6 @@ def plan_of(data: CampaignForm, now: datetime) -> dict[str, Any] | None:
         raise InvalidInput("say when", field="start", code="required")
     until = _instant(data.not_after, zone, "1", "not_after")
     _check_times(start, until, now, local=data.when == "local")
-    if not channels:
-        return None
     times = {"start": start, "zone": zone, "local": data.when == "local", "not_after": until}
     return {"channels": channels, "schedule": times, "count_clicks": data.count_clicks}
 
@@ -181,7 +181,7 @@ def _check_times(start: datetime | None, until: datetime | None, now: datetime, 
         raise InvalidInput("“not after” must be later than the start", field="not_after", code="order")
 
 
-def changes_of(data: CampaignForm, plan: dict[str, Any] | None) -> dict[str, Any]:
+def changes_of(data: CampaignForm, plan: dict[str, Any]) -> dict[str, Any]:
     """Return what ``campaigns.update`` is told."""
     return {
         "name": data.name,
@@ -190,7 +190,7 @@ def changes_of(data: CampaignForm, plan: dict[str, Any] | None) -> dict[str, Any
         "audience_id": data.audience,
         "exclude_id": data.exclude,
         "template_id": data.template,
-        "plan": plan or {},
+        "plan": plan,
     }
 
 

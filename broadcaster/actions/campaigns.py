@@ -172,10 +172,10 @@ def locked(session: Session, campaign_id: int) -> Campaign:
 
 def check_ready(session: Session, row: Campaign, *, now: datetime) -> Plan:
     """Return the plan if everything a launch needs is there. Raises InvalidInput or Conflict naming what is not."""
-    for field, value in (("audience", row.audience_id), ("template", row.template_id), ("channels", row.plan)):
+    plan = plan_of(row.plan)
+    for field, value in (("audience", row.audience_id), ("template", row.template_id), ("channels", plan.channels)):
         if not value:
             raise InvalidInput(f"the campaign has no {field} yet", field=field, code="required")
-    plan = plan_of(row.plan)
     start = plan.schedule.start
     if start is not None and not plan.schedule.local and start < now:
         raise InvalidInput("the start lies in the past", field="plan.schedule.start", code="in_the_past")

@@ -52,9 +52,9 @@ class Draft:
         """Read a campaign; None as long as it has no audience or no channels."""
         if campaign.state not in PLANNABLE:
             raise Conflict("this campaign has started; look at its report", code=f"campaign_{campaign.state}")
-        if campaign.audience_id is None or not campaign.plan:
-            return None
         plan, now = campaigns.plan_of(campaign.plan), runtime.db.now(session)
+        if campaign.audience_id is None or not plan.channels:
+            return None
         exclude = None if campaign.exclude_id is None else session.get_one(Audience, campaign.exclude_id).rule
         rule = session.get_one(Audience, campaign.audience_id).rule
         choice = planning.choice_for(session, plan, rule, exclude, campaign.purpose_id, now)
@@ -182,7 +182,8 @@ def _result(session: Session, campaign: Campaign, totals: _Totals, found: list[P
 def _remarks(campaign: Campaign, totals: _Totals, will: int, ends: datetime | None) -> list[Problem]:
     """Say what the counts mean for a launch; only "nobody" is in its way."""
     found = []
-    if campaign.audience_id is not None and campaign.plan and not will:
+    plan = campaigns.plan_of(campaign.plan)
+    if campaign.audience_id is not None and plan.channels and not will:
         found.append(Problem("nobody_to_send", "audience", "Nobody would get this message."))
     lost = totals.reasons[Reason.MISSING_FIELD]
     if lost:
@@ -191,7 +192,7 @@ def _remarks(campaign: Campaign, totals: _Totals, will: int, ends: datetime | No
     if totals.fallbacks:
         words = f"{totals.fallbacks.total()} people get it in another language than theirs."
         found.append(Problem("language_fallback", "template", words, blocking=False))
-    until = campaigns.plan_of(campaign.plan).schedule.not_after if campaign.plan else None
+    until = plan.schedule.not_after
     if until is not None and ends is not None and ends > until:
         words = "The accounts are too slow to send everything before 'not after'; the rest would expire."
         found.append(Problem("not_after_too_early", "plan.schedule.not_after", words, blocking=False))
@@ -201,13 +202,11 @@ def _remarks(campaign: Campaign, totals: _Totals, will: int, ends: datetime | No
 def launch_problems(session: Session, campaign: Campaign, *, now: datetime) -> list[Problem]:
     """Return what is in the way of a launch, and what is only worth a look, without looking at people."""
     found: list[Problem] = []
-    plan: Plan | None
     try:
-        plan = campaigns.check_ready(session, campaign, now=now)
+        campaigns.check_ready(session, campaign, now=now)
     except (InvalidInput, Conflict) as problem:
         found.append(Problem(problem.code, getattr(problem, "field", None) or "", problem.message))
-        plan = campaigns.plan_of(campaign.plan) if campaign.plan else None
-    return found + ([] if plan is None else content_problems(session, campaign, plan))
+    return found + content_problems(session, campaign, campaigns.plan_of(campaign.plan))
 
 
 def launch(runtime: Runtime, campaign_id: int, *, revision: int | None = None, actor: str) -> None:

@@ -43,12 +43,22 @@ def only_brand(session: Session) -> int:
     return found
 
 
-def schedule(start: str | None, zone: str, *, local: bool, not_after: str | None) -> dict[str, Any]:
-    """Read times as they are written; without an offset they are in *zone*."""
-    zone = schedules.zone(zone).key
+def schedule(start: str | None, zone: str | None, *, local: bool, not_after: str | None) -> dict[str, Any]:
+    """Read times as they are written; without an offset they are in *zone*, and there is no zone we would guess."""
+    if zone is None and (local or any(_is_wall(told) for told in (start, not_after))):
+        raise InvalidInput("say in which time zone, such as Europe/Paris", field="zone", code="required")
+    zone = schedules.zone(zone or "UTC").key
     times = {"start": start, "not_after": not_after}
     read = {name: None if told is None else _moment(told, zone, name) for name, told in times.items()}
     return {**read, "zone": zone, "local": local}
+
+
+def _is_wall(told: str | None) -> bool:
+    """Tell a time that is meant on the clocks of some zone; what is no time at all is refused by ``_moment``."""
+    try:
+        return told is not None and datetime.fromisoformat(told).tzinfo is None
+    except ValueError:
+        return False
 
 
 def _moment(told: str, zone: str, field: str) -> str:

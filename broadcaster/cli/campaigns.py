@@ -62,7 +62,7 @@ def show_(obj: Context, campaign: str, as_json: bool) -> None:
 @click.option("--template", help="Id or name.")
 @click.option("--channel", "channels", multiple=True, metavar="CHANNEL=ACCOUNT", help="In order of preference.")
 @click.option("--start", help="Such as 2027-03-05T10:00; not given: as soon as it is launched.")
-@click.option("--zone", default="UTC", show_default=True, help="Of --start and --not-after without one.")
+@click.option("--zone", help="Of --start and --not-after without an offset, such as Europe/Paris.")
 @click.option("--local", is_flag=True, help="--start is meant in each recipient's own zone.")
 @click.option("--not-after", help="Late messages expire.")
 @click.option("--count-clicks", is_flag=True, help="Links go through a short address; see docs/privacy.md.")
@@ -79,7 +79,7 @@ def create(obj: Context, /, name: str, purpose: str, channels: tuple[str, ...], 
         lanes = [tables.lane(session, one) for one in channels]
         brand_id = row.brand_id or tables.only_brand(session)
     schedule = tables.schedule(told["start"], told["zone"], local=told["local"], not_after=told["not_after"])
-    plan = {"channels": lanes, "schedule": schedule, "count_clicks": told["count_clicks"]} if lanes else None
+    plan = {"channels": lanes, "schedule": schedule, "count_clicks": told["count_clicks"]}
     made = verbs.create(runtime, name=name, brand_id=brand_id, purpose_id=row.id, plan=plan, actor=obj.actor, **ids)
     show({"campaign": made}, as_json=as_json)
 

@@ -80,11 +80,14 @@ class Schedule(BaseModel):
 
 
 class Plan(BaseModel):
-    """How a campaign goes out: which channels in which order, when, and whether clicks on its links are counted."""
+    """How a campaign goes out: which channels in which order, when, and whether clicks on its links are counted.
+
+    A draft may have no channel yet; a launch needs one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channels: Annotated[tuple[ChannelChoice, ...], Field(min_length=1, max_length=20)]
+    channels: Annotated[tuple[ChannelChoice, ...], Field(max_length=20)] = ()
     schedule: Schedule = Schedule()
     count_clicks: bool = False
 

@@ -20,6 +20,7 @@ from broadcaster.cli.templates import templates
 from broadcaster.core.errors import BroadcasterError, Conflict, InvalidInput, NotFound
 from tests import factories
 
+DRAFT = ("--name", "Spring", "--purpose", "offers", "--audience", "All", "--template", "Words")
 WORDS = {"sms/en": {"text": "Hello {{ contact.first_name }}, STOP to end. Example"}}
 
 
@@ -72,8 +73,7 @@ def terminal(database_url: str, tmp_path: Path) -> Iterator[Terminal]:
 
 
 def draft(terminal: Terminal, *more: str) -> str:
-    parts = ("--name", "Spring", "--purpose", "offers", "--audience", "All", "--template", "Words")
-    told = terminal.json(campaigns, "create", *parts, "--channel", "sms=1", *more)
+    told = terminal.json(campaigns, "create", *DRAFT, "--channel", "sms=1", *more)
     return str(told["campaign"])
 
 
@@ -156,6 +156,32 @@ def test_a_time_is_meant_in_the_zone_that_is_named(terminal: Terminal) -> None:
         with pytest.raises(InvalidInput) as problem:
             draft(terminal, "--start", start, "--zone", zone)
         assert problem.value.code == code
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("--start", "2027-03-05T10:00"),
+        ("--not-after", "2027-03-05T10:00"),
+        ("--start", "2027-03-05T10:00+01:00", "--local"),
+    ],
+    ids=["start", "not after", "local"],
+)
+def test_no_zone_is_guessed_for_a_time_on_the_clock(terminal: Terminal, times: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidInput) as problem:
+        draft(terminal, *times)
+    assert problem.value.field == "zone"
+
+
+def test_a_draft_without_a_sender_keeps_its_times_and_is_not_launched(terminal: Terminal) -> None:
+    at = ("--start", "2027-03-05T10:00+01:00", "--not-after", "2027-03-06T10:00+01:00")
+    made = str(terminal.json(campaigns, "create", *DRAFT, *at)["campaign"])
+    assert terminal.json(campaigns, "show", made)["plan"]["schedule"]["start"] == "2027-03-05T09:00:00Z"
+    [found] = terminal.json(campaigns, "dry-run", made)["problems"]
+    assert (found["code"], found["field"]) == ("required", "channels")
+    with pytest.raises(InvalidInput) as problem:
+        terminal.run(campaigns, "launch", made, "--yes")
+    assert problem.value.field == "channels"
 
 
 def test_what_is_not_there_is_said(terminal: Terminal) -> None:

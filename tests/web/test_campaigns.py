@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from broadcaster.actions.runtime import Runtime
@@ -123,6 +125,8 @@ def test_a_stale_form_shows_the_difference(admin: Visitor, world: World, runtime
         ({"when": "never"}, "Choose one of the list"),
         ({"zone": "Mars/Base"}, "no such time zone"),
         ({"zone": "GMT+25"}, "no such time zone"),
+        ({"zone": "", "when": "at", "start": "2027-02-01T10:00"}, "fill this in"),
+        ({"zone": "", "not_after": "2027-02-01T10:00"}, "fill this in"),
         ({"not_after": "2020-01-01T10:00"}, "in the past"),
         ({"when": "at", "start": "2027-02-01T10:00", "not_after": "2027-01-31T10:00"}, "later than the start"),
         ({"audience": 99}, "Choose one of the list"),
@@ -134,7 +138,7 @@ def test_a_stale_form_shows_the_difference(admin: Visitor, world: World, runtime
         ({"name": "x" * 300}, "too long"),
         ({"state": "finished"}, ""),
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_what_will_not_do_is_refused_in_place(
     admin: Visitor, world: World, runtime: Runtime, changes: dict[str, object], said: str
@@ -143,6 +147,24 @@ def test_what_will_not_do_is_refused_in_place(
     answer = admin.post(f"{path}/save", work.form(world, **changes))
     assert answer.status_code == 422
     assert said in answer.text
+
+
+def test_a_draft_without_a_sender_keeps_what_was_typed(admin: Visitor, world: World, runtime: Runtime) -> None:
+    path = admin.post("/campaigns/new", {"name": "First", "purpose": world.purpose}).headers["Location"]
+    typed = {"when": "local", "start": "2027-02-01T10:15", "not_after": "2027-02-03T08:30", "count_clicks": "true"}
+    assert admin.post(f"{path}/save", work.form(world, way_1="", **typed)).status_code == 303
+    page = admin.get(path).text
+    assert re.search(r'value="local"[^>]* checked', page)
+    assert 'value="2027-02-01T10:15"' in page
+    assert 'value="2027-02-03T08:30"' in page
+    assert re.search(r'name="count_clicks"[^>]* checked', page)
+    checked = admin.get(f"{path}/dry-run").text
+    assert "No sender has been chosen yet" in checked
+    assert "Nobody would get this message" not in checked
+    assert admin.post(f"{path}/launch", {"revision": 2}).status_code == 422
+    assert state(runtime) == "draft"
+    assert admin.post(f"{path}/save", work.form(world, revision=2, **typed)).status_code == 303
+    assert admin.post(f"{path}/launch", {"revision": 3}).status_code == 303
 
 
 def test_an_hour_that_comes_twice_can_be_chosen(admin: Visitor, world: World, runtime: Runtime) -> None:
