@@ -45,6 +45,14 @@ class Organisation(FormModel):
     currency: Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")]
 
 
+class Frequency(FormModel):
+    """How often one person may get marketing; 0: no limit."""
+
+    messages: int = 0
+    days: int = 0
+    hours: int = 0
+
+
 class Hours(FormModel):
     country: Country
     opens: Clock
@@ -72,6 +80,25 @@ def save() -> ResponseReturnValue:
             flash(_("Saved."), "success")
             return redirect(url_for("settings.index"), 303)
     return _page(filled), 422
+
+
+@pages.get("/settings/frequency")
+@require(Area.SETTINGS)
+def frequency() -> ResponseReturnValue:
+    return render_template("settings/frequency.html", form=blank(Frequency, **_known()["frequency"]))
+
+
+@pages.post("/settings/frequency")
+@require(Area.SETTINGS)
+def save_frequency() -> ResponseReturnValue:
+    """Set how often one person may get marketing, over all campaigns."""
+    filled = read(Frequency)
+    if filled.data is not None:
+        with filled.refusals():
+            set_settings(runtime(), {"frequency": filled.data.model_dump()}, actor=actor(me().id))
+            flash(_("Saved. Campaigns that run follow the new limit at once."), "success")
+            return redirect(url_for("settings.index"), 303)
+    return render_template("settings/frequency.html", form=filled), 422
 
 
 @pages.get("/settings/hours/<country>")
@@ -121,7 +148,7 @@ def countries() -> Mapping[str, str]:
 
 
 def _known() -> dict[str, Any]:
-    names = ("name", "default_region", "default_language", "languages", "currency", "windows", "demo")
+    names = ("name", "default_region", "default_language", "languages", "currency", "windows", "frequency", "demo")
     with runtime().db.reading() as session:
         return {name: setting(session, name) for name in names}
 
@@ -171,6 +198,7 @@ def _page(form: Form[Organisation]) -> str:
         countries=countries(),
         days=DAYS,
         demo=_known()["demo"],
+        frequency=_known()["frequency"],
     )
 
 

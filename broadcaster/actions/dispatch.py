@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -26,12 +26,13 @@ from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, Finished, Sender, boottime
-from broadcaster.core import consent, deliveries, events, proofs
+from broadcaster.core import consent, deliveries, events, pacing, proofs
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
 from broadcaster.core.errors import BroadcasterError, InvalidInput, Misconfigured
 from broadcaster.core.event_types import WindowSettled, milliseconds
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage import log, rates
+from broadcaster.storage import pacing as lately
 from broadcaster.storage.database import allocate
 from broadcaster.storage.deliveries import GateFacts, Passed, Settled
 from broadcaster.storage.tables import Account
@@ -237,7 +238,8 @@ class _Lane:
         consequences.of_results(self._runtime, [(flight.item, done.result) for flight, done in ended])
         with self._runtime.db.transaction() as session:
             now = self._runtime.db.now(session)
-            # addresses before steps, as an opt-out takes them: two orders would be a deadlock
+            # contacts, addresses, steps, as an edit and an opt-out take them: two orders would be a deadlock
+            lately.lock_contacts(session, {item.row.contact_id for item in ready if item.limits})
             touched = {item.address_id for item in ready} | {item.address_id for item, _ in skips}
             rows.lock_addresses(session, sorted(touched))
             self._settle(session, ended, now)
@@ -276,6 +278,7 @@ class _Lane:
         refused: list[tuple[int, str]] = []
         postponed: list[tuple[int, datetime]] = []
         gone: list[Item] = []
+        had = _had_lately(session, wanted.values(), now)
         for step_id, item in wanted.items():
             fact = facts.get(step_id)
             if fact is None or fact.campaign_state != "running" or fact.account_state != "active":
@@ -294,7 +297,11 @@ class _Lane:
             elif later is not None:
                 postponed.append((step_id, later))
                 gone.append(item)
+            elif item.limits and pacing.reached(item.limits, had.setdefault(item.row.contact_id, []), now=now):
+                refused.append((step_id, Reason.FREQUENCY_CAP.value))
+                gone.append(item)
             else:
+                had.get(item.row.contact_id, []).append(now)
                 assert fact.event_id is not None, "a standing that permits has its event"
                 passed.append(_Flight(item, fact.attempt + 1, fact.event_id, gate_ms))
         rows.mark_skipped(session, refused, now=now)
@@ -427,6 +434,15 @@ class _Lane:
                     rows.release_batch(session, batch_id, owner=self._owner)
         self._queue.clear()
         self._batches.clear()
+
+
+def _had_lately(session: Session, items: Iterable[Item], now: datetime) -> dict[int, list[datetime]]:
+    """Return when each contact of limited marketing was sent some; costs nothing where there is no limit."""
+    limited = {item.row.contact_id: item.limits for item in items if item.limits}
+    if not limited:
+        return {}
+    since = now - max(map(pacing.longest, set(limited.values())))
+    return lately.handed_over(session, sorted(limited), since=since)
 
 
 def _not_started(done: Finished) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
+from broadcaster.core import pacing
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import Changed
 from broadcaster.storage import log
@@ -21,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "languages": ["en", "fr"],
     "currency": "EUR",
     "windows": {},  #: country -> {"opens": "09:00", "closes": "19:00", "days": [0, 1, 2, 3, 4]}
+    "frequency": {"messages": 0, "days": 0, "hours": 0},  #: marketing to one contact over all campaigns; 0: no limit
     "demo": False,  #: a demonstration installation: invented people, local fakes, sending windows open
 }
 
@@ -31,11 +33,17 @@ def setting(session: Session, key: str) -> Any:
     return DEFAULTS[key] if row is None else json.loads(row.value)
 
 
+def frequency_limits(session: Session) -> tuple[pacing.Limit, ...]:
+    """Return how often one contact may get marketing, over all campaigns; empty: no limit."""
+    return pacing.limits(setting(session, "frequency"))
+
+
 def set_settings(runtime: Runtime, values: dict[str, Any], *, actor: str) -> None:
     """Change settings. Raises InvalidInput for a key that does not exist."""
     unknown = sorted(set(values) - set(DEFAULTS))
     if unknown:
         raise InvalidInput(f"there is no setting {unknown[0]!r}", field=unknown[0], code="unknown_field")
+    pacing.limits(values.get("frequency", {}))
     with runtime.db.transaction(actor) as session:
         now = runtime.db.now(session)
         for key, value in values.items():

@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcaster.actions import clicks
+from broadcaster.actions.organisation import frequency_limits
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
 from broadcaster.core.audiences import parse_rule
 from broadcaster.core.campaigns import CampaignState, Plan
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.event_types import CampaignMoved
-from broadcaster.storage import audiences, consent, log, planning
+from broadcaster.storage import audiences, consent, log, pacing, planning
 from broadcaster.storage import campaigns as rows
 from broadcaster.storage.planning import Lane
 from broadcaster.storage.tables import Account, Audience, Campaign, Run, Template
@@ -122,13 +123,19 @@ def lanes(session: Session, plan: Plan) -> list[Lane]:
 
 
 def set_times(session: Session, plan: Plan, purpose_id: int, now: datetime) -> None:
-    """Give everybody in the stage their send time; a handful of places stand for all of them."""
-    windows = Windows.load(session, marketing=consent.is_marketing(session, purpose_id))
+    """Give everybody in the stage their send time, or the reason why there is none.
+
+    A handful of places stand for all of them.
+    """
+    marketing = consent.is_marketing(session, purpose_id)
+    windows = Windows.load(session, marketing=marketing)
     due: dict[str, datetime | str] = {}
     for key in planning.zone_keys(session):
         found = windows.due(Place.of_key(key), plan.schedule, now=now)
         due[key] = found.value if isinstance(found, Reason) else found
     planning.set_due(session, due)
+    limits = frequency_limits(session) if marketing else ()
+    pacing.mark_reached(session, limits, {at for at in due.values() if isinstance(at, datetime)})
 
 
 def finish_runs(runtime: Runtime) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from broadcaster.actions.organisation import frequency_limits
 from broadcaster.actions.outbox import told
 from broadcaster.actions.rendering import Composer, Person
 from broadcaster.actions.runtime import Runtime
@@ -21,6 +22,7 @@ from broadcaster.core.errors import InvalidInput, MessageRejected
 from broadcaster.core.keys import seal
 from broadcaster.core.merge_liquid import MissingField
 from broadcaster.core.messages import Outbound
+from broadcaster.core.pacing import Limit
 from broadcaster.storage import consent, outbox, people
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage.deliveries import LeasedBatch, LoadedStep
@@ -42,6 +44,7 @@ class Item:
     composer: Composer = field(repr=False)
     place: Place
     windows: Windows = field(repr=False)
+    limits: tuple[Limit, ...] = ()
     variant_id: int = 0
     outbound: Outbound | None = field(default=None, repr=False)
     prepared: Any = field(default=None, repr=False)
@@ -57,11 +60,11 @@ class Preparer:
         capabilities = registry.get(provider).capabilities
         self._keyed = capabilities.idempotency is Idempotency.KEYED
         self._sandbox = provider == registry.SANDBOX
-        self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows]] = {}
+        self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...]]] = {}
 
     def load(self, session: Session, batch: LeasedBatch, *, now: datetime) -> list[Item]:
         """Read a batch's due steps."""
-        composer, above, windows = self._run(session, batch.run_id)
+        composer, above, windows, limits = self._run(session, batch.run_id)
         return [
             Item(
                 step_id=row.id,
@@ -75,17 +78,20 @@ class Preparer:
                 composer=composer,
                 place=Place(row.time_zone, row.address_zones, row.country or row.address_country),
                 windows=windows,
+                limits=limits,
             )
             for row in rows.load_steps(session, batch.id, now=now)
         ]
 
-    def _run(self, session: Session, run_id: int) -> tuple[Composer, tuple[int, ...], Windows]:
+    def _run(self, session: Session, run_id: int) -> tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...]]:
         known = self._runs.get(run_id)
         if known is None:
             run = session.get_one(Run, run_id)
             above = consent.above(session, run.purpose_id)
-            windows = Windows.load(session, marketing=consent.is_marketing(session, run.purpose_id))
-            known = Composer(self._runtime, session, run), above, windows
+            marketing = consent.is_marketing(session, run.purpose_id)
+            windows = Windows.load(session, marketing=marketing)
+            limits = frequency_limits(session) if marketing else ()
+            known = Composer(self._runtime, session, run), above, windows, limits
             self._runs[run_id] = known
         return known
 

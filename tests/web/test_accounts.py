@@ -143,6 +143,17 @@ def test_settings_change_and_hold_their_bounds(staffed: dict[str, Visitor], runt
         assert admin.post("/settings", form | {field: value}).status_code == 422, field
 
 
+def test_a_limit_of_messages_is_shown_and_refused_where_it_is_half_said(staffed: dict[str, Visitor]) -> None:
+    admin = staffed["admin"]
+    assert "There is no limit." in admin.get("/settings").text
+    form = {"messages": "3", "days": "7", "hours": "12"}
+    assert admin.post("/settings/frequency", form).status_code == 303
+    assert "At most 3 marketing messages in 7 days" in admin.get("/settings").text
+    assert 'value="12"' in admin.get("/settings/frequency").text
+    for field, value in {"days": "", "messages": "-1", "hours": "9999"}.items():
+        assert admin.post("/settings/frequency", form | {field: value}).status_code == 422, field
+
+
 def test_hours_stay_within_what_is_allowed(staffed: dict[str, Visitor], runtime: Runtime) -> None:
     admin = staffed["admin"]
     form = {"country": "FR", "opens": "09:00", "closes": "21:00", "days": ["0", "1", "2"]}
