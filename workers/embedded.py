@@ -47,6 +47,9 @@ class EmbeddedWorker:
         )
         worker.start()
 
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         process.stop_loop()
         state.should_stop = 0  # type: ignore[assignment]

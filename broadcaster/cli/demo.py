@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from broadcaster.actions import campaigns, content, sequencer, staff
+from broadcaster.actions import campaigns, content, forecast, sequencer, staff
 from broadcaster.cli.context import Context
 from broadcaster.cli.demo_people import ORDINARY, STOPS, invent
 from broadcaster.cli.demo_world import (
@@ -99,7 +99,7 @@ def _campaign(world: World, story: Story, bar: Progress, name: str, template: in
         plan={"channels": [{"channel": channel, "account_id": account} for channel, account in lanes]},
         actor=ACTOR,
     )
-    campaigns.launch(world.runtime, campaign_id, actor=ACTOR)
+    forecast.launch(world.runtime, campaign_id, actor=ACTOR)
     with world.runtime.db.reading() as session:
         total = demonstration.audience_size(session)
     task = bar.add_task(f"Campaign “{name}”", total=total)
@@ -110,7 +110,7 @@ def _campaign(world: World, story: Story, bar: Progress, name: str, template: in
             bar.update(task, completed=sum(n for state, n in found.items() if state not in ("planned", "dispatching")))
             return campaigns.get(session, campaign_id).state == "finished"
 
-    wait_for(finished, f"campaign {name}")
+    wait_for(finished, f"campaign {name}", works=world.works)
     after = _received(world)
     story.sent.append({channel: after[channel][len(before[channel]) :] for channel in after})
     with world.runtime.db.reading() as session:
@@ -151,7 +151,7 @@ def _answers(world: World, story: Story, bar: Progress) -> None:
         with world.runtime.db.reading() as session:
             return demonstration.refused_addresses(session) >= len(story.stopped)
 
-    wait_for(obeyed, "refusals")
+    wait_for(obeyed, "the refusals", works=world.works)
 
 
 def _one_click(raw: bytes) -> None:

@@ -132,8 +132,8 @@ WORDS = {
         "html": "<h1>Bonjour {{ contact.first_name | default: '' }}</h1><p>Maison Lumière a de nouvelles lampes.</p>"
         + _LINK % "Ne plus recevoir d'offres",
     },
-    ("sms", "en"): {"text": "Maison Lumiere: new lamps are in, {{ contact.first_name | default: 'hello' }}. STOP: end"},
-    ("sms", "fr"): {"text": "Maison Lumiere : les lampes sont la, {{ contact.first_name }}. STOP pour arreter"},
+    ("sms", "en"): {"text": "Maison Lumière: new lamps are in, {{ contact.first_name | default: 'hello' }}. STOP: end"},
+    ("sms", "fr"): {"text": "Maison Lumière : les lampes sont là, {{ contact.first_name }}. STOP pour arreter"},
 }
 #: How people say stop, and what is no stop at all.
 STOPS = (

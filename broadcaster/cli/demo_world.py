@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -46,6 +47,7 @@ class World:
     mail: FakeMail
     sms: FakeTwilio
     people: list[Invented]
+    works: Callable[[], bool]  #: whether the worker is still there
     brand_id: int = 0
     purposes: dict[str, int] | None = None
     email_account: int = 0
@@ -88,31 +90,42 @@ def open_world(settings: Settings, people: list[Invented]) -> Iterator[World]:
     """Start the fakes, the engine and the pages; stop them all at the end."""
     wipe(settings)
     prepare(settings)
-    with FakeMail() as mail, FakeTwilio(receipts_to_all=True) as sms, _engine(settings) as runtime:
+    with FakeMail() as mail, FakeTwilio(receipts_to_all=True) as sms, _engine(settings) as (runtime, works):
         organisation.set_settings(runtime, {"name": "Maison Lumière", "demo": True}, actor=ACTOR)
         with _pages(runtime, settings):
-            world = World(runtime, settings, mail, sms, people)
+            world = World(runtime, settings, mail, sms, people, works)
             found_company(world)
             yield world
 
 
 @contextlib.contextmanager
-def _engine(settings: Settings) -> Iterator[Runtime]:
-    """Run the worker in this process, or as a process of its own where a broker is configured."""
-    runtime, stop = start_engine(settings, worker=settings.embedded)
-    worker = None
-    if not settings.embedded:
-        command = [sys.executable, "-m", "broadcaster", "worker", "--processes", "2"]
-        worker = subprocess.Popen(command, env=config.environment_for(settings), stdout=subprocess.DEVNULL)
+def _engine(settings: Settings) -> Iterator[tuple[Runtime, Callable[[], bool]]]:
+    """Run the worker in this process, or as a process of its own where a broker is configured.
+
+    Yield the runtime, and what says whether the worker still works.
+    """
+    engine = start_engine(settings, worker=settings.embedded)
     try:
-        yield runtime
+        if engine.worker is not None:
+            yield engine.runtime, engine.worker.alive
+        else:
+            with _worker_process(settings) as worker:
+                yield engine.runtime, lambda: worker.poll() is None
     finally:
-        if worker is not None:
-            worker.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.wait(40)
-            worker.kill()
-        stop()
+        engine.stop()
+
+
+@contextlib.contextmanager
+def _worker_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "broadcaster", "worker", "--processes", "2"]
+    worker = subprocess.Popen(command, env=config.environment_for(settings), stdout=subprocess.DEVNULL)
+    try:
+        yield worker
+    finally:
+        worker.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(40)
+        worker.kill()
 
 
 @contextlib.contextmanager
@@ -133,7 +146,7 @@ def found_company(world: World) -> None:
     world.brand_id = catalogue.create_brand(
         runtime,
         key="lumiere",
-        name="Maison Lumiere",
+        name="Maison Lumière",
         contact="Write to hello@example.org.",
         website="https://example.com",
         actor=ACTOR,
@@ -214,7 +227,8 @@ def import_people(world: World, watch: Callable[[jobs.Progress], None]) -> dict[
     jobs.start(world.runtime, import_id, found.format, mapping, actor=ACTOR)
     path.unlink()
     # the worker's loop takes it, as after a click on the page
-    wait_for(lambda: records.look(world.runtime, import_id, watch=watch) is not None, "the import")
+    taken = functools.partial(records.look, world.runtime, import_id, watch=watch)
+    wait_for(lambda: taken() is not None, "the import", works=world.works)
     return records.one(world.runtime, import_id).report.as_json()
 
 
@@ -235,10 +249,12 @@ def write_template(world: World) -> int:
     )
 
 
-def wait_for(ready: Callable[[], bool], what: str) -> None:
-    """Wait until *ready*. Raises Unavailable after ten minutes, saying what did not happen."""
+def wait_for(ready: Callable[[], bool], what: str, *, works: Callable[[], bool]) -> None:
+    """Wait until *ready*. Raises Unavailable at once when the worker has ended, and after ten minutes."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not ready():
+        if not works():
+            raise Unavailable(f"the worker has ended, and nobody goes on with {what}")
         if time.monotonic() > end:
             raise Unavailable(f"the demonstration waited too long: {what}")
         time.sleep(0.2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from broadcaster.actions.runtime import Runtime, open_runtime
 from broadcaster.cli.context import Context
 from broadcaster.cli.setup import prepare
 from broadcaster.config import Settings, read_keys
+
+if TYPE_CHECKING:
+    from workers.embedded import EmbeddedWorker
 
 _WEB_THREADS = 8
 #: A provider reports a whole campaign at once: its calls wait inside, and not before a closed door.
@@ -32,19 +36,32 @@ def serve(obj: Context, no_worker: bool) -> None:
     prepare(settings)
     logging.getLogger().setLevel(settings.log_level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    runtime, stop = start_engine(settings, worker=settings.embedded and not no_worker)
+    engine = start_engine(settings, worker=settings.embedded and not no_worker)
     try:
-        token = staff.setup_token(runtime)
+        token = staff.setup_token(engine.runtime)
         if token is not None:
             click.echo(f"First start: open {settings.public_url}/welcome?token={token}")
         click.echo(f"Listening on http://{settings.listen} (Ctrl-C to stop)")
-        serve_pages(runtime, settings)
+        serve_pages(engine.runtime, settings)
     finally:
-        stop()
+        engine.stop()
 
 
-def start_engine(settings: Settings, *, worker: bool) -> tuple[Runtime, Any]:
-    """Open the installation, with a worker in this process if asked; return it and what stops it."""
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An open installation, and the worker in this process, if there is one."""
+
+    runtime: Runtime
+    worker: EmbeddedWorker | None
+
+    def stop(self) -> None:
+        if self.worker is not None:
+            self.worker.stop()
+        self.runtime.close()
+
+
+def start_engine(settings: Settings, *, worker: bool) -> Engine:
+    """Open the installation, with a worker in this process if asked."""
     from workers import doorbell
 
     runtime = open_runtime(
@@ -55,17 +72,12 @@ def start_engine(settings: Settings, *, worker: bool) -> tuple[Runtime, Any]:
         ring=doorbell.ring,
     )
     if not worker:
-        return runtime, runtime.close
+        return Engine(runtime, None)
     from workers.embedded import EmbeddedWorker
 
     embedded = EmbeddedWorker(runtime)
     embedded.start()
-
-    def stop() -> None:
-        embedded.stop()
-        runtime.close()
-
-    return runtime, stop
+    return Engine(runtime, embedded)
 
 
 def page_server(runtime: Runtime, settings: Settings) -> Any:
