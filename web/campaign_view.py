@@ -13,7 +13,7 @@ from broadcaster.core.errors import NotFound
 from broadcaster.storage import listings
 from broadcaster.storage.tables import Audience, Campaign, Purpose, Template
 from web import campaign_words as say
-from web import vocabulary
+from web import running, vocabulary
 from web.context import runtime
 
 MOVING = frozenset({CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED})
@@ -39,10 +39,10 @@ def live(row: Campaign) -> tuple[str, dict[str, str]]:
 
 
 def _progress(row: Campaign) -> dict[str, Any]:
-    """Return how far it is; ``later``: when the next one is due, if that is not now."""
+    """Return how far it is; ``later``: when the next one is due, if that is not now; whether a worker is there."""
     found = progress(runtime(), row.id)
     soon = datetime.now(UTC) + timedelta(minutes=1)
-    return {"now": found, "later": found.next_at is not None and found.next_at > soon}
+    return {"now": found, "later": found.next_at is not None and found.next_at > soon, "attended": running.attended()}
 
 
 def _report(campaign_id: int) -> Report | None:

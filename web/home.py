@@ -47,6 +47,7 @@ def index() -> ResponseReturnValue:
         counts=found,
         steps=steps,
         alerts=alerts(found),
+        waits=bool(found.campaigns_running or found.campaigns_scheduled or found.imports) and not running.attended(),
         running=running.campaigns(),
         held=running.held(),
         say=campaign_words,

@@ -19,8 +19,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError, Conflict, InvalidInput, Refused
 from broadcaster.core.import_columns import Mapping
 from broadcaster.storage import imports as stored
-from broadcaster.storage import workers
-from web import import_words
+from web import import_words, running
 from web.access import Area, require
 from web.contacts import purpose_names
 from web.context import me, runtime
@@ -87,8 +86,6 @@ def _state(import_id: int) -> dict[str, Any]:
     job, setup = records.one(runtime(), import_id), pending.setup(runtime(), import_id)
     checking = job.state == "uploaded" and setup.check.state == "wanted"
     undoing = setup.undo == "wanted"
-    with runtime().db.reading() as session:
-        attended = bool(workers.alive(session, now=runtime().db.now(session)))
     return {
         "job": job,
         "setup": setup,
@@ -97,7 +94,7 @@ def _state(import_id: int) -> dict[str, Any]:
         "busy": job.state == "running" or checking or undoing,
         "checking": checking,
         "undoing": undoing,
-        "attended": attended,
+        "attended": running.attended(),
         "states": import_words.STATES,
         "code_words": import_words.code,
         "consent_words": import_words.consent,

@@ -1,11 +1,11 @@
-"""What the dashboard shows of campaigns under way and of senders that need somebody."""
+"""What is under way: campaigns, senders that need somebody, and whether a worker is there to do it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from broadcaster.actions.reports import Progress, progress
-from broadcaster.storage import listings
+from broadcaster.storage import listings, workers
 from broadcaster.storage.tables import Account, Campaign
 from web import account_words
 from web.access import Area, may
@@ -27,6 +27,12 @@ class Held:
     account: Account
     happened: str
     todo: str
+
+
+def attended() -> bool:
+    """Tell whether a worker is alive; without one nothing is sent, imported or sealed."""
+    with runtime().db.reading() as session:
+        return bool(workers.alive(session, now=runtime().db.now(session)))
 
 
 def campaigns() -> list[Running]:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from broadcaster.actions.runtime import Runtime
-from broadcaster.storage import listings
+from broadcaster.storage import listings, workers
 from broadcaster.storage.tables import Campaign
 from tests.web import work
 from tests.web.people import Visitor, add, first
@@ -71,6 +71,17 @@ def test_from_draft_to_report(any_runtime: Runtime) -> None:
     assert mia.get("/campaigns?state=all").status_code == 404
     letters = mia.get("/outbox").text
     assert letters.count("Hello Ann") >= 6
+
+
+def test_a_campaign_without_a_worker_says_so(admin: Visitor, world: World, runtime: Runtime) -> None:
+    path, warning = work.draft(admin, world), "No worker is running."
+    assert warning not in admin.get("/").text  # nothing waits for one
+    admin.post(f"{path}/launch", {"revision": 2})
+    for page in ("/", path, f"{path}/live"):
+        assert warning in admin.get(page).text
+    workers.beat(runtime)
+    for page in ("/", path, f"{path}/live"):
+        assert warning not in admin.get(page).text
 
 
 def test_a_campaign_is_paused_resumed_and_cancelled(admin: Visitor, world: World, runtime: Runtime) -> None:
