@@ -104,7 +104,7 @@ _STRICTNESS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConsentEvent:
     """One event as the fold sees it.
 
@@ -126,7 +126,7 @@ class ConsentEvent:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class State:
     """Where consent stands for one (address, purpose), and the event that decided it."""
 
@@ -169,7 +169,11 @@ def fold(events: Iterable[ConsentEvent], *, paths: Mapping[int, Sequence[int]]) 
     order, nor on how often one is told.
     """
     distinct = list(events)
-    if len(distinct) > 1:
+    if len(distinct) == 1:  # as nearly always in an import
+        [event] = distinct
+        state = _fold_one(event.purpose_id, distinct)
+        return {} if state is None else {event.purpose_id: state}
+    if distinct:
         distinct = list({event.key: event for event in sorted(distinct, key=lambda e: -e.id)}.values())
     ordered = sorted(distinct, key=lambda e: (e.occurred_at, _STRICTNESS[e.action], e.key))
     states = {}

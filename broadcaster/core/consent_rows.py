@@ -14,7 +14,7 @@ from broadcaster.core.keys import seal
 from broadcaster.core.sealing import Values, stored
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewConsent:
     """One consent event to be recorded.
 

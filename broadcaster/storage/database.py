@@ -231,6 +231,13 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+# Of a value that is not exactly an int, a float, a str or a bytearray the driver asks first whether somebody adapts it,
+# which costs more than storing it, unless it is told at once (Python 3.11, Modules/_sqlite/microprotocols.c).
+sqlite3.register_adapter(bytes, bytes)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), lambda nothing: nothing)
+
+
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
         url,

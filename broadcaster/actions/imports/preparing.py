@@ -8,6 +8,7 @@ decides about those itself.
 from __future__ import annotations
 
 import gc
+import itertools
 import marshal
 import os
 import pickle
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -33,8 +35,10 @@ from broadcaster.core.sealing import COLUMNS
 
 #: Below this many bytes a second process costs more than it brings.
 HELPER_BYTES = 1_000_000
-#: Chunks that may be under way between the two processes.
-_AHEAD = 2
+#: Chunks that may be under way between a helper and the writer, beside the one it makes.
+_AHEAD = 1
+#: How many such processes: with the writer, which mostly waits for the disk, they fill two cores.
+HELPERS = 2
 
 #: Gives the ids of the next chunk; None: the chunks are for looking only, nothing is sealed.
 Stocks = Callable[[], Stock] | None
@@ -123,45 +127,72 @@ def chunks(job: Job, stocks: Stocks) -> Iterator[Chunk]:
         for part in parts(job):
             yield plan(part, reader, job, stocks() if stocks else None)
         return
-    # not a fork: threads and connections are about; not multiprocessing's spawn: it would load the whole program
-    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
-        assert helper.stdin is not None
-        assert helper.stdout is not None
-        here = Connection(os.dup(helper.stdout.fileno()), writable=False)
-        asking = Connection(os.dup(helper.stdin.fileno()), readable=False)
-        try:
-            asking.send(job)
-            yield from _received(here, asking, stocks)
-        finally:
-            helper.kill()
-            helper.wait()
-            here.close()
-            asking.close()
+    with ExitStack() as stack:
+        helpers = [stack.enter_context(closing(Helper(job, turn, stocks))) for turn in range(HELPERS)]
+        for turn in itertools.count():
+            chunk = helpers[turn % HELPERS].next()
+            if chunk is None:
+                return
+            yield chunk
 
 
-def _received(here: Connection, asking: Connection, stocks: Stocks) -> Iterator[Chunk]:
-    """Yield what the helper makes. Its ids are what lets it go on: it is never more than ``_AHEAD`` chunks ahead."""
-    arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(here, arrived), daemon=True).start()
-    for _ in range(_AHEAD):
-        _grant(asking, stocks)
-    while blob := arrived.get():
-        kind, told = marshal.loads(blob)  # noqa: S302 - our own process wrote it
-        if kind == "end":
-            return
+class Helper:
+    """A process of its own that makes every ``HELPERS``-th chunk of a file."""
+
+    def __init__(self, job: Job, turn: int, stocks: Stocks) -> None:
+        # not a fork: threads and connections are about; not multiprocessing's spawn: it would load the whole program
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({turn})"
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._here = Connection(os.dup(self._process.stdout.fileno()), writable=False)
+        self._asking = Connection(os.dup(self._process.stdin.fileno()), readable=False)
+        self._stocks = stocks
+        self._arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(self._here, self._arrived), daemon=True).start()
+        self._asking.send(job)
+        for _ in range(_AHEAD):
+            self._grant()
+
+    def next(self) -> Chunk | None:
+        """Wait for the next chunk, None at the end. Raises what the reading raised, Unavailable if the process died."""
+        blob = self._arrived.get()
+        if not blob:
+            raise Unavailable("The process that reads the file ended; start the import again.")
+        with _no_collection():
+            kind, told = marshal.loads(blob)  # noqa: S302 - our own process wrote it
+            if kind == "chunk":
+                self._grant()
+                return _unpacked(told)
         if kind == "error":
             raise pickle.loads(told)  # noqa: S301 - our own process wrote it
-        yield _unpacked(told)
-        _grant(asking, stocks)
-    raise Unavailable("The process that reads the file ended; start the import again.")
+        return None
+
+    def _grant(self) -> None:
+        """Give ids: they are what lets it go on, never more than ``_AHEAD`` chunks ahead."""
+        try:
+            self._asking.send(self._stocks() if self._stocks else None)
+        except OSError:
+            pass  # it has nothing more to do, or has ended: its last word says which
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._here.close()
+        self._asking.close()
 
 
-def _grant(asking: Connection, stocks: Stocks) -> None:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the collector from looking for circles among thousands of new tuples, which have none."""
+    was = gc.isenabled()
+    gc.disable()
     try:
-        asking.send(stocks() if stocks else None)
-    except OSError:
-        pass  # it has nothing more to do, or has ended: its last word says which
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _listen(here: Connection, arrived: queue.SimpleQueue[bytes]) -> None:
@@ -190,8 +221,8 @@ def _unpacked(told: tuple[Any, ...]) -> Chunk:
     )
 
 
-def serve() -> None:
-    """Be the helper: read a job and then stocks from standard input, write chunks to standard output."""
+def serve(turn: int) -> None:
+    """Be a helper: read a job and then stocks from standard input, write every so many-th chunk to standard output."""
     gc.disable()  # nothing here refers in circles, and a million rows make it look a thousand times
     pipe = Connection(os.dup(1), readable=False)
     asked = Connection(os.dup(0), writable=False)
@@ -199,7 +230,7 @@ def serve() -> None:
         job: Job = asked.recv()
         try:
             reader = Reader(job)
-            for part in parts(job):
+            for part in itertools.islice(parts(job), turn, None, HELPERS):
                 pipe.send_bytes(marshal.dumps(("chunk", _packed(plan(part, reader, job, asked.recv())))))
             pipe.send_bytes(marshal.dumps(("end", None)))
         except BroadcasterError as problem:
