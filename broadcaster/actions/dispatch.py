@@ -81,8 +81,8 @@ def drain(runtime: Runtime, account_id: int, *, seconds: float) -> Drained:
         if row is None or row.state != "active":
             return Drained()
         config = accounts.config(runtime, session, account_id)
-        rate, provider = row.rate_per_second, row.provider
-    lane = _Lane(runtime, config, provider=provider, rate=rate, sender=_line(config, provider))
+        provider = row.provider
+    lane = _Lane(runtime, config, provider=provider, sender=_line(config, provider))
     try:
         return lane.work(until=time.monotonic() + seconds)
     except Exception:
@@ -113,12 +113,9 @@ def _line(config: AccountConfig, provider: str) -> Sender:
 class _Lane:
     """One slice of work on one account."""
 
-    def __init__(
-        self, runtime: Runtime, config: AccountConfig, *, provider: str, rate: float | None, sender: Sender
-    ) -> None:
+    def __init__(self, runtime: Runtime, config: AccountConfig, *, provider: str, sender: Sender) -> None:
         self._runtime = runtime
         self._config = config
-        self._rate = rate
         self._sender = sender
         self._idempotency = registry.get(provider).capabilities.idempotency
         self._preparer = Preparer(runtime, config, provider=provider, sender=sender)
@@ -256,7 +253,7 @@ class _Lane:
 
     def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[_Flight]:
         """The last look: under the addresses' locks, let through, skip with a reason, or put back."""
-        tokens = rates.take(session, self._config.id, len(ready), rate=self._rate, now=now)
+        tokens = rates.take(session, self._config.id, len(ready), now=now)
         for item in reversed(ready[tokens:]):
             self._queue.appendleft(item)
         if tokens < len(ready):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from sqlalchemy import column
 from sqlmodel import Session
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from broadcaster.storage.database import sql
 
@@ -17,35 +18,37 @@ _ENSURE = sql(
     "ON CONFLICT (account_id) DO NOTHING",
     "now",
 )
-_PAUSED = sql("SELECT 1 FROM rate_bucket WHERE account_id = :account AND refilled_at > :now", "now")
+#: The rate is read each time, so that a change is obeyed by the next call of every worker.
+_LIMITS = sql(
+    "SELECT k.rate_per_second, t.refilled_at FROM account k LEFT JOIN rate_bucket t ON t.account_id = k.id "
+    "WHERE k.id = :account"
+).columns(column("rate_per_second"), column("refilled_at", UTCDateTime()))
+_TOKENS = "SELECT tokens, refilled_at FROM rate_bucket WHERE account_id = :account"
 _WRITE = sql("UPDATE rate_bucket SET tokens = :tokens, refilled_at = :now WHERE account_id = :account", "now")
 
 
-def take(session: Session, account_id: int, want: int, *, rate: float | None, now: datetime) -> int:
-    """Take up to *want* tokens and return how many may start; *rate* is per second, None: all, unless paused."""
+def take(session: Session, account_id: int, want: int, *, now: datetime) -> int:
+    """Take up to *want* tokens of an account and return how many calls may start; none while it is paused."""
     if not want:
         return want
     connection = session.connection()
+    rate, refilled_at = connection.execute(_LIMITS, {"account": account_id}).one()
+    if refilled_at is not None and refilled_at > now:
+        return 0
     if rate is None:
-        return 0 if connection.execute(_PAUSED, {"account": account_id, "now": now}).first() else want
+        return want
     capacity = max(1.0, rate * BURST_SECONDS)
-    connection.execute(_ENSURE, {"account": account_id, "tokens": capacity, "now": now})
+    if refilled_at is None:
+        connection.execute(_ENSURE, {"account": account_id, "tokens": capacity, "now": now})
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    statement = sql(f"SELECT tokens, refilled_at FROM rate_bucket WHERE account_id = :account{lock}")
-    tokens, refilled_at = connection.execute(statement.columns(**_types()), {"account": account_id}).one()
+    statement = sql(_TOKENS + lock).columns(column("tokens"), column("refilled_at", UTCDateTime()))
+    tokens, refilled_at = connection.execute(statement, {"account": account_id}).one()
     if refilled_at > now:
         return 0
     tokens = min(capacity, tokens + (now - refilled_at).total_seconds() * rate)
     granted = min(want, int(tokens))
     connection.execute(_WRITE, {"account": account_id, "tokens": tokens - granted, "now": now})
     return granted
-
-
-def _types() -> dict[str, Any]:
-    from broadcaster.storage.tables import RateBucket
-
-    columns = RateBucket.__table__.c  # type: ignore[attr-defined]
-    return {"tokens": columns.tokens.type, "refilled_at": columns.refilled_at.type}
 
 
 _PAUSE = sql(

@@ -117,6 +117,19 @@ def test_a_pause_in_the_middle_is_seen_by_a_worker_that_already_holds_the_batch(
     assert s.rows("SELECT count(*) FROM batch WHERE open AND lease_owner IS NULL") == [(1,)]
 
 
+def test_a_rate_changed_in_the_middle_is_obeyed_by_a_worker_that_already_sends(
+    runtime: Runtime, fake: FakeTelegram
+) -> None:
+    s = scene(runtime, fake, 60, rate_per_second=1.0)
+    s.launch()
+    worker = threading.Thread(target=s.drain)
+    worker.start()
+    until(lambda: fake.recorded)
+    accounts.update(runtime, s.account, settings={}, base_url=fake.url, rate_per_second=None, actor=factories.ACTOR)
+    worker.join()
+    assert s.states() == {"accepted": 60}
+
+
 def test_a_campaign_paused_at_its_very_end_finishes_after_it_is_resumed(runtime: Runtime, fake: FakeTelegram) -> None:
     s = scene(runtime, fake)
     s.launch()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.storage import rates
@@ -22,8 +23,12 @@ def account(runtime: Runtime) -> int:
 
 
 def take(runtime: Runtime, number: int, want: int, at: float, *, rate: float | None) -> int:
+    with runtime.db.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE account SET rate_per_second = :rate WHERE id = :id"), {"rate": rate, "id": number}
+        )
     with runtime.db.transaction() as session:
-        return rates.take(session, number, want, rate=rate, now=T + timedelta(seconds=at))
+        return rates.take(session, number, want, now=T + timedelta(seconds=at))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
