@@ -131,6 +131,11 @@ def choices(field: Field) -> list[tuple[str, str]]:
     return [(one, str(CHOICES.get(one, one))) for one in field.choices]
 
 
+def value(field: Field, told: str) -> str:
+    """Return what a setting is, as its list of choices says it."""
+    return dict(choices(field)).get(told, told)
+
+
 #: Parts of the form, in order; the first has no title.
 GROUPS = {
     "": "",

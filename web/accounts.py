@@ -16,6 +16,7 @@ from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.storage import listings
 from broadcaster.storage.tables import Account
 from web import account_words as say
+from web import sentences
 from web.access import Area, require
 from web.account_forms import PREFIX, form_of, groups, refuse
 from web.context import me, runtime
@@ -205,6 +206,7 @@ def _shown(account_id: int, found: Any = None) -> str:
         hook=hook,
         currency=currency,
         found=found,
+        said=sentences.said,
         say=say,
         details=_details(row),
         held=say.held(row.state_reason) if row.state == "held" else None,
@@ -218,7 +220,7 @@ def _details(row: Account) -> list[tuple[str, str]]:
     for field in registry.get(row.provider).fields:
         value = _("stored, not shown") if field.name in kept else str(row.settings.get(field.name, ""))
         if value and (field.secret or value != field.default):
-            told.append((say.said(field.label), value[:200]))
+            told.append((say.said(field.label), say.value(field, value)[:200]))
     return told
 
 

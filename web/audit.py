@@ -21,7 +21,7 @@ from broadcaster.core.errors import InvalidInput
 from broadcaster.core.ids import to_id
 from broadcaster.storage import log
 from broadcaster.storage.audit import Filter
-from web import vocabulary, words
+from web import sentences, vocabulary, words
 from web.access import Area, Level, require
 from web.contacts import purpose_names
 from web.context import me, runtime
@@ -189,4 +189,4 @@ def _proof(**told: Any) -> str:
     with runtime().db.reading() as session:
         head = log.head(session)
     given = {"found": None, "seconds": 0.0, "busy": False, **told}
-    return render_template("audit/verify.html", head=head, most=MOST_LEAVES, **given)
+    return render_template("audit/verify.html", head=head, most=MOST_LEAVES, said=sentences.said, **given)

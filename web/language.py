@@ -53,6 +53,11 @@ def _l(message: str, **values: object) -> str:
     return cast(str, flask_babel.lazy_gettext(message, **values))
 
 
+def marked(message: str) -> str:
+    """Name a message for the catalogues that is translated elsewhere."""
+    return message
+
+
 def _n(singular: str, plural: str, num: int, **values: object) -> str:
     return str(flask_babel.ngettext(singular, plural, num, **values))
 

@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 HERE = Path(__file__).parent
 UNDATED = datetime(2026, 1, 1, tzinfo=UTC)  #: the same messages give the same files
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = {"_": None, "_l": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "_l": None, "marked": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
 
 
 def used() -> Catalog:

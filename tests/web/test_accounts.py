@@ -60,6 +60,8 @@ def test_a_secret_goes_in_and_never_comes_out(admin: Visitor, runtime: Runtime) 
     assert config.secrets["password"] == SECRET
     assert config.settings["port"] == "2525"
     assert account(runtime, 2).rate_per_second == 3
+    admin.post("/accounts/2/edit", edited | {"set_security": "none"})
+    assert "<dd>none (only on this machine)</dd>" in admin.get("/accounts/2").text
     assert account(runtime, 2).cost_micros == 4000
 
 
