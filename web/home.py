@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from broadcaster.storage import workers
 from broadcaster.storage.overview import Overview, overview
 from web import campaign_words, running
 from web.access import Area, Level, may, require
+from web.consent_words import channel_name
 from web.context import me, runtime
 from web.language import _
 from web.navigation import exists
@@ -39,6 +42,8 @@ def index() -> ResponseReturnValue:
     """Show counts, what is wrong, and the checklist to who can work on it."""
     with runtime().db.reading() as session:
         found = overview(session)
+        missing = workers.unserved(session, now=runtime().db.now(session))
+    attended = running.attended()
     steps = checklist(found) if may(me().role, Area.CAMPAIGNS, Level.WRITE) else []
     if all(step.done for step in steps):
         steps = []
@@ -46,8 +51,8 @@ def index() -> ResponseReturnValue:
         "home.html",
         counts=found,
         steps=steps,
-        alerts=alerts(found),
-        waits=bool(found.campaigns_running or found.campaigns_scheduled or found.imports) and not running.attended(),
+        alerts=alerts(found, missing if attended else []),
+        waits=bool(found.campaigns_running or found.campaigns_scheduled or found.imports) and not attended,
         running=running.campaigns(),
         held=running.held(),
         say=campaign_words,
@@ -98,9 +103,12 @@ def checklist(found: Overview) -> list[Step]:
     return [step for step in steps if exists(step.endpoint)]
 
 
-def alerts(found: Overview) -> list[Alert]:
-    """Return what somebody should look at now."""
+def alerts(found: Overview, missing: Sequence[str]) -> list[Alert]:
+    """Return what somebody should look at now; *missing*: channels that no worker serves."""
     made = []
+    if missing and (found.campaigns_running or found.campaigns_scheduled):
+        names = ", ".join(channel_name(one) for one in missing)
+        made.append(Alert(_("No worker is sending on: %(channels)s.", channels=names), "campaigns.index"))
     if found.reviews:
         made.append(Alert(_("Somebody wrote something that a person should read."), "inbox.index"))
     return [alert for alert in made if exists(alert.endpoint)]

@@ -9,20 +9,20 @@ import logging
 import queue
 import threading
 
-from workers.app import app
+from workers.app import app, queue_of
 
 log = logging.getLogger(__name__)
 
-_bells: queue.Queue[int] = queue.Queue(maxsize=100)
+_bells: queue.Queue[tuple[int, str]] = queue.Queue(maxsize=100)
 _started = threading.Lock()
 _ringer: threading.Thread | None = None
 
 
-def ring(account_id: int) -> None:
+def ring(account_id: int, channel: str = "", /) -> None:
     """Ask for a look at an account (0: at everything). Returns at once; a full queue means that enough bells ring."""
     _start()
     try:
-        _bells.put_nowait(account_id)
+        _bells.put_nowait((account_id, channel))
     except queue.Full:
         log.debug("bell left out", extra={"account": account_id})
 
@@ -37,10 +37,10 @@ def _start() -> None:
 
 def _run() -> None:
     while True:
-        account_id = _bells.get()
+        account_id, channel = _bells.get()
         try:
             if account_id:
-                app.send_task("workers.sending.drain", (account_id,), retry=False)
+                app.send_task("workers.sending.drain", (account_id, channel), queue=queue_of(channel), retry=False)
             else:
                 app.send_task("workers.sending.look", retry=False)
         except Exception as problem:

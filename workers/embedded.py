@@ -39,6 +39,7 @@ class EmbeddedWorker:
         worker = app.Worker(
             pool="threads",
             concurrency=_THREADS,
+            queues=process.queues(),
             prefetch_multiplier=4,
             without_gossip=True,
             without_mingle=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutting_down
@@ -10,14 +11,16 @@ from celery.signals import worker_process_init, worker_process_shutdown, worker_
 from broadcaster import config
 from broadcaster.actions.loop import Loop
 from broadcaster.actions.runtime import Runtime, open_runtime
+from broadcaster.channels import registry
 from workers import doorbell
-from workers.app import app
+from workers.app import app, queue_of
 
-__all__ = ["adopt", "app", "runtime", "start_loop", "stop_loop", "wake"]
+__all__ = ["adopt", "app", "queues", "runtime", "serve_only", "start_loop", "stop_loop", "wake"]
 
 _state = threading.Lock()
 _runtime: Runtime | None = None
 _loop: Loop | None = None
+_channels: tuple[str, ...] = ()
 
 
 def runtime() -> Runtime:
@@ -32,8 +35,20 @@ def runtime() -> Runtime:
                 home=settings.home,
                 public_url=settings.public_url,
                 ring=doorbell.ring,
+                channels=_channels,
             )
         return _runtime
+
+
+def serve_only(channels: Sequence[str]) -> None:
+    """Send campaigns of these channels alone, here and in processes forked from here; none named: of all."""
+    global _channels
+    _channels = tuple(channels)
+
+
+def queues() -> list[str]:
+    """Return the queues to listen to: everybody's, and one for each channel served."""
+    return [queue_of(channel) for channel in ("", *(_channels or registry.channels_of(registry.SANDBOX)))]
 
 
 def adopt(given: Runtime) -> None:

@@ -11,11 +11,11 @@ SLICE_SECONDS = 5.0
 
 
 @app.task(name="workers.sending.drain")
-def drain(account_id: int) -> None:
+def drain(account_id: int, channel: str) -> None:
     """Send what is due on one account, and come back as long as there was something to send."""
     runtime = process.runtime()
     if dispatch.drain(runtime, account_id, seconds=SLICE_SECONDS).handled:
-        runtime.ring(account_id)
+        runtime.ring(account_id, channel)
 
 
 @app.task(name="workers.sending.look")

@@ -101,7 +101,8 @@ def set_state(runtime: Runtime, account_id: int, state: str, *, actor: str) -> N
         row.state, row.state_reason = state, ""
         session.add(row)
         log.record(session, Changed(what="account", id=row.id, verb=state), at=runtime.db.now(session))
-    runtime.ring(account_id)
+        channel = row.channel
+    runtime.ring(account_id, channel)
 
 
 def hold(session: Session, account_id: int, outcome: str, *, now: Any) -> None:

@@ -101,7 +101,7 @@ def request(
         consent_actions.record_in(runtime, session, [act])
         message = _queue_question(runtime, session, asked, wording, account, token, now)
         made = Asked(asked.id, message.id, token, asked.expires_at)
-    runtime.ring(account.id)
+    runtime.ring(0)
     return made
 
 

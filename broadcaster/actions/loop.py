@@ -88,6 +88,7 @@ class Loop:
             busy = self.step()
             self._wake.wait(0.0 if busy else TICK_SECONDS)
             self._wake.clear()
+        self._guarded("leave", lambda: workers.leave(self._runtime))
 
     def step(self) -> bool:
         """Do one round; return whether there is more to do at once."""
@@ -136,18 +137,22 @@ class Loop:
         return more
 
     def _drain(self) -> bool:
-        """Ring for accounts with due work; drain those for which nobody comes."""
+        """Ring for accounts with due work, whoever serves them; drain those of our channels for which nobody comes."""
         with self._runtime.db.reading() as session:
             due = deliveries.due_accounts(session, now=self._runtime.db.now(session))
         now = time.monotonic()
         self._waiting = {account: self._waiting.get(account, 0.0) for account in due}
         handled = 0
-        for account_id, attended in due.items():
+        for account_id, one in due.items():
             since = self._waiting[account_id]
+            if self._stopping.is_set():
+                break
             if self._doorbell and not since:
-                self._runtime.ring(account_id)
+                self._runtime.ring(account_id, one.channel)
                 self._waiting[account_id] = now
-            elif self._doorbell and attended:
+            elif not self._runtime.serves(one.channel):
+                continue
+            elif self._doorbell and one.attended:
                 self._waiting[account_id] = now  # a task that finds work comes back by itself
             elif not self._doorbell or now - since > _PATIENCE_SECONDS:
                 handled += bool(self._guarded("drain", functools.partial(self._drain_one, account_id)))

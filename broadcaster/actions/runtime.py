@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from broadcaster.core import keys
 from broadcaster.core.errors import Misconfigured
@@ -13,19 +14,30 @@ from broadcaster.storage import schema
 from broadcaster.storage.database import Database
 
 
-def no_doorbell(_account_id: int) -> None:
+class Doorbell(Protocol):
+    """Wakes workers, best effort, after a commit: those of *channel* for an account, or anyone (0) for everything."""
+
+    def __call__(self, account_id: int, channel: str = "", /) -> None: ...
+
+
+def no_doorbell(_account_id: int, _channel: str = "", /) -> None:
     """Ring nobody: the loop looks anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One process's view of the installation. ``ring`` wakes workers for an account, best effort, after a commit."""
+    """One process's view of the installation. ``channels``: those whose campaigns it sends; none named: all."""
 
     db: Database
     keys: KeyRing = field(repr=False)
     home: Path
     public_url: str
-    ring: Callable[[int], None] = no_doorbell
+    ring: Doorbell = no_doorbell
+    channels: frozenset[str] = frozenset()
+
+    def serves(self, channel: str) -> bool:
+        """Say whether this process sends campaigns on *channel*."""
+        return not self.channels or channel in self.channels
 
     def close(self) -> None:
         self.db.close()
@@ -37,7 +49,8 @@ def open_runtime(
     keys_text: str,
     home: Path,
     public_url: str,
-    ring: Callable[[int], None] = no_doorbell,
+    ring: Doorbell = no_doorbell,
+    channels: Collection[str] = (),
 ) -> Runtime:
     """Open an initialised installation.
 
@@ -47,4 +60,11 @@ def open_runtime(
         raise Misconfigured("there are no keys: run `broadcaster init`, or set BROADCASTER_KEYS", code="no_keys")
     database = Database(database_url)
     schema.require_current(database)
-    return Runtime(db=database, keys=keys.load(keys_text), home=home, public_url=public_url, ring=ring)
+    return Runtime(
+        db=database,
+        keys=keys.load(keys_text),
+        home=home,
+        public_url=public_url,
+        ring=ring,
+        channels=frozenset(channels),
+    )

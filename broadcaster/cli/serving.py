@@ -12,8 +12,10 @@ import click
 
 from broadcaster.actions import staff
 from broadcaster.actions.runtime import Runtime, open_runtime
+from broadcaster.channels import registry
 from broadcaster.cli.context import Context
 from broadcaster.cli.setup import prepare
+from broadcaster.cli.supervisor import Supervisor
 from broadcaster.config import Settings, read_keys
 
 if TYPE_CHECKING:
@@ -112,18 +114,42 @@ def serve_pages(runtime: Runtime, settings: Settings) -> None:
         server.close()
 
 
+def _channel_names(_ctx: click.Context, _param: click.Parameter, given: str) -> tuple[str, ...]:
+    """Read names separated by commas; an unknown one is wrong usage."""
+    known = registry.channels_of(registry.SANDBOX)
+    names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise click.BadParameter(f"there is no channel {strange[0]}; there are {', '.join(known)}")
+    return names
+
+
 @click.command()
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
 @click.option("--threads", is_flag=True, help="One process with threads instead of forked processes.")
+@click.option("--channels", default="", callback=_channel_names, help="Send only on these: email,sms (default: all).")
+@click.option("--unsupervised", is_flag=True, hidden=True)
 @click.pass_obj
-def worker(obj: Context, processes: int, threads: bool) -> None:
-    """Run a worker on the configured broker until it is stopped."""
+def worker(obj: Context, processes: int, threads: bool, channels: tuple[str, ...], unsupervised: bool) -> None:
+    """Run a worker on the configured broker until it is stopped; if it falls, it is started again.
+
+    SIGTERM lets calls under way end, and leaves no outcome unknown.
+    """
     settings = obj.settings
     if settings.embedded:
         raise click.UsageError("without a broker, `broadcaster serve` runs the worker; set BROADCASTER_BROKER_URL")
-    prepare(settings)
-    from workers.process import app
+    if not unsupervised:
+        prepare(settings)
+        again = [f"--processes={processes}", f"--channels={','.join(channels)}", *(["--threads"] if threads else [])]
+        command = [sys.executable, "-m", "broadcaster", "worker", "--unsupervised", *again]
+        sys.exit(Supervisor(command).run())
+    _run_celery(settings, pool="threads" if threads else "prefork", processes=processes, channels=channels)
 
-    pool = "threads" if threads else "prefork"
+
+def _run_celery(settings: Settings, *, pool: str, processes: int, channels: tuple[str, ...]) -> None:
+    from workers import process
+
+    process.serve_only(channels)
     options = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--loglevel={settings.log_level}"]
-    app.worker_main(["worker", f"--pool={pool}", f"--concurrency={processes}", *options])
+    queues = f"--queues={','.join(process.queues())}"
+    process.app.worker_main(["worker", f"--pool={pool}", f"--concurrency={processes}", queues, *options])

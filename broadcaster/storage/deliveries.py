@@ -364,7 +364,7 @@ def cancel_batch(session: Session, batch_id: int, *, now: datetime) -> None:
 
 
 _DUE_ACCOUNTS = sql(
-    """SELECT DISTINCT b.account_id, EXISTS (SELECT 1 FROM batch held WHERE held.open
+    """SELECT DISTINCT b.account_id, k.channel, EXISTS (SELECT 1 FROM batch held WHERE held.open
         AND held.account_id = b.account_id AND held.lease_until >= :now) AS attended
     FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
         JOIN account k ON k.id = b.account_id
@@ -375,9 +375,18 @@ _DUE_ACCOUNTS = sql(
 )
 
 
-def due_accounts(session: Session, *, now: datetime) -> dict[int, bool]:
-    """Return the accounts that have a due batch nobody holds, each with whether somebody works on another of its."""
-    return {row[0]: bool(row[1]) for row in session.connection().execute(_DUE_ACCOUNTS, {"now": now})}
+class DueAccount(NamedTuple):
+    """An account with a due batch nobody holds. ``attended``: somebody works on another of its batches."""
+
+    channel: str
+    attended: bool
+
+
+def due_accounts(session: Session, *, now: datetime) -> dict[int, DueAccount]:
+    """Return the accounts that have a due batch nobody holds."""
+    return {
+        row[0]: DueAccount(row[1], bool(row[2])) for row in session.connection().execute(_DUE_ACCOUNTS, {"now": now})
+    }
 
 
 _IN_FLIGHT = "SELECT count(*) FROM step WHERE address_id {ids} AND state = 'dispatching'"

@@ -30,6 +30,7 @@ def status(session: Session, *, now: datetime) -> dict[str, Any]:
     head = log.head(session)
     return {
         "workers": [worker.name for worker in workers.alive(session, now=now)],
+        "unserved": workers.unserved(session, now=now),
         "campaigns": {row[0]: row[1] for row in campaigns},
         "steps_in_open_batches": {row[0]: row[1] for row in steps},
         "oldest_due_seconds": None if oldest is None else round((now - oldest).total_seconds(), 1),

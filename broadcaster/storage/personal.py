@@ -160,7 +160,7 @@ HOLDINGS: dict[str, Holding] = {
     "template_variant": _nobody("id template_id version channel language label content created_at"),
     "tracked_link": _nobody("id run_id url url_sha256"),
     "wording": _nobody("id purpose_id version language text sha256 created_at"),
-    "worker": _nobody("name started_at seen_at doing"),
+    "worker": _nobody("name started_at seen_at channels"),
 }
 
 

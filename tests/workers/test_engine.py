@@ -40,9 +40,9 @@ def environment(runtime: Runtime, broker: str) -> dict[str, str]:
 
 
 @contextmanager
-def worker(runtime: Runtime, broker: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(runtime: Runtime, broker: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run `broadcaster worker` with two forked processes, in a process group of its own."""
-    command = [sys.executable, "-m", "broadcaster", "worker", "--processes", "2"]
+    command = [sys.executable, "-m", "broadcaster", "worker", "--processes", "2", *words]
     output = (runtime.home / "worker.log").open("ab")
     process = subprocess.Popen(
         command, env=environment(runtime, broker), stdout=output, stderr=output, start_new_session=True
@@ -55,11 +55,9 @@ def worker(runtime: Runtime, broker: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL a worker and its children."""
-    try:
-        os.killpg(process.pid, 9)
-    except ProcessLookupError:
-        pass
+    """SIGKILL a worker's supervisor, its Celery and its children, unless it has ended."""
+    if process.poll() is None:
+        servers.kill_tree(process.pid)
     process.wait(10)
 
 

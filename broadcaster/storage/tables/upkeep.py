@@ -22,12 +22,12 @@ class Lease(SQLModel, table=True):
 
 
 class Worker(SQLModel, table=True):
-    """A worker process that is alive: its last heartbeat and what it does."""
+    """A worker process that is alive: its last heartbeat and whose campaigns it sends."""
 
     name: str = Field(primary_key=True)
     started_at: datetime
     seen_at: datetime
-    doing: str = ""
+    channels: str = ""  #: separated by spaces; empty: all
 
 
 class ImportJob(SQLModel, table=True):

@@ -205,7 +205,7 @@ def upgrade() -> None:
         sa.Column("name", AutoString(), nullable=False),
         sa.Column("started_at", UTCDateTime(), nullable=False),
         sa.Column("seen_at", UTCDateTime(), nullable=False),
-        sa.Column("doing", AutoString(), nullable=False),
+        sa.Column("channels", AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_worker")),
     )
     op.create_table(
