@@ -13,7 +13,7 @@ from broadcaster.actions.organisation import setting
 from broadcaster.actions.staff import actor
 from broadcaster.channels import registry
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
-from broadcaster.storage import listings
+from broadcaster.storage import listings, rates
 from broadcaster.storage.tables import Account
 from web import account_words as say
 from web import sentences
@@ -198,6 +198,7 @@ def _shown(account_id: int, found: Any = None) -> str:
     with runtime().db.reading() as session:
         hook = accounts.config(runtime(), session, account_id).public_url if channel.capabilities.webhook else ""
         currency = setting(session, "currency")
+        resting = next((one for one in rates.resting(session) if one.account_id == row.id), None)
         brand = next((one.name for one in listings.brands(session) if one.id == row.brand_id), "")
     return render_template(
         "accounts/show.html",
@@ -209,6 +210,7 @@ def _shown(account_id: int, found: Any = None) -> str:
         said=sentences.said,
         say=say,
         details=_details(row),
+        resting=resting,
         held=say.held(row.state_reason) if row.state == "held" else None,
     )
 

@@ -153,6 +153,14 @@ def _held(body: Mapping[str, Any]) -> str:
     return _("Account %(id)s put on hold", id=body["account_id"])
 
 
+def _breaker(body: Mapping[str, Any]) -> str:
+    if body["verb"] == "closed":
+        return _("Account %(id)s answers again", id=body["account_id"])
+    return _(
+        "Account %(id)s does not answer: left alone for %(seconds)s s", id=body["account_id"], seconds=body["seconds"]
+    )
+
+
 def _address(body: Mapping[str, Any]) -> str:
     return _("Address %(id)s came to be known", id=body["address_id"])
 
@@ -192,6 +200,7 @@ def _verb(body: Mapping[str, Any]) -> str:
 _SENTENCES = {
     "AccountHeld": _held,
     "AddressSeen": _address,
+    "BreakerMoved": _breaker,
     "CampaignMoved": _campaign,
     "Changed": _changed,
     "ConsentEvents": _consent,

@@ -26,10 +26,11 @@ from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, Finished, Sender, boottime
-from broadcaster.core import consent, deliveries, events, pacing, proofs
+from broadcaster.core import breaker, consent, deliveries, events, pacing, proofs
+from broadcaster.core.breaker import Breaker
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
 from broadcaster.core.errors import BroadcasterError, InvalidInput, Misconfigured
-from broadcaster.core.event_types import WindowSettled, milliseconds
+from broadcaster.core.event_types import BreakerMoved, WindowSettled, milliseconds
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage import log, rates
 from broadcaster.storage import pacing as lately
@@ -129,6 +130,7 @@ class _Lane:
         self._stopped = False
         self._not_before = 0.0
         self._capacity = max(sender.slots(), 1)
+        self._breaker = Breaker()  #: as it stood at the last gate
         self._pace = 0.0  #: calls that end in a second
         self._window = self._capacity + _AHEAD_MAX  #: calls open at once: fewer when some come too late, then more
         self.drained = Drained()
@@ -253,11 +255,11 @@ class _Lane:
 
     def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[_Flight]:
         """The last look: under the addresses' locks, let through, skip with a reason, or put back."""
-        tokens = rates.take(session, self._config.id, len(ready), now=now)
+        tokens, self._breaker = rates.take(session, self._config.id, len(ready), now=now, flying=len(self._flights))
         for item in reversed(ready[tokens:]):
             self._queue.appendleft(item)
         if tokens < len(ready):
-            self._not_before = time.monotonic() + _WAIT_SECONDS
+            self._not_before = max(self._not_before, time.monotonic() + _WAIT_SECONDS)
         wanted = {item.step_id: item for item in ready[:tokens]}
         if not wanted:
             return []
@@ -345,10 +347,24 @@ class _Lane:
         if throttled:
             rates.pause(session, self._config.id, until=max(throttled))
             self._not_before = time.monotonic() + (max(throttled) - now).total_seconds()
+        self._break(session, [done.result.outcome for _, done in ended], now)
         faults = [one.outcome for one in settled if Outcome(one.outcome) in ACCOUNT_FAULTS]
         if faults:
             accounts.hold(session, self._config.id, faults[0], now=now)
             self._stopped = True
+
+    def _break(self, session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """Leave an account alone that does not answer; writes nothing as long as all is well."""
+        if self._breaker == Breaker() and not breaker.troubled(outcomes):
+            return
+        before, self._breaker = rates.judge(session, self._config.id, outcomes, now=now)
+        if self._breaker.openings > before.openings:
+            seconds = self._breaker.pause_seconds
+            self._not_before = time.monotonic() + seconds
+            opened = BreakerMoved(account_id=self._config.id, verb="opened", seconds=int(seconds))
+            log.record(session, opened, at=now)
+        elif before.trying and not self._breaker.trying:
+            log.record(session, BreakerMoved(account_id=self._config.id, verb="closed"), at=now)
 
     def _settled(self, flight: _Flight, done: Finished, now: datetime, now_ms: int) -> Settled:
         result = done.result

@@ -139,6 +139,16 @@ class AccountHeld(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerMoved(Event):
+    """An account did not answer and is left alone for so many seconds (``opened``), or answers again (``closed``)."""
+
+    kind: ClassVar[str] = "admin"
+    account_id: int
+    verb: str
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn(Event):
     kind: ClassVar[str] = "admin"
     staff_id: int | None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session
 
-from broadcaster.storage import log, workers
+from broadcaster.storage import log, rates, workers
 from broadcaster.storage.database import sql
 
 
@@ -34,6 +34,10 @@ def status(session: Session, *, now: datetime) -> dict[str, Any]:
         "campaigns": {row[0]: row[1] for row in campaigns},
         "steps_in_open_batches": {row[0]: row[1] for row in steps},
         "oldest_due_seconds": None if oldest is None else round((now - oldest).total_seconds(), 1),
+        "accounts_resting": [
+            {"account": one.account_id, "until": one.until.isoformat(), "times": one.openings}
+            for one in rates.resting(session)
+        ],
         "log_size": 0 if head is None else head.size,
         "log_unnumbered": log.count_unnumbered_before(session, now),
     }

@@ -151,7 +151,7 @@ HOLDINGS: dict[str, Holding] = {
     "media_file": _nobody("id sha256 mime bytes_total name created_at"),
     "provider_call": _nobody("id account_id idempotency_key body_sha256 gate_at outcome"),
     "purpose": _nobody(_PURPOSE),
-    "rate_bucket": _nobody("account_id tokens refilled_at"),
+    "rate_bucket": _nobody("account_id tokens refilled_at failures openings"),
     "run": _nobody(_RUN),
     "setting": _nobody("key value changed_at"),
     "staff": _nobody(_STAFF),

@@ -106,13 +106,15 @@ class AccountPoll(SQLModel, table=True):
 
 
 class RateBucket(SQLModel, table=True):
-    """The token bucket of an account, shared by all workers."""
+    """The token bucket of an account and its breaker (``core/breaker``), shared by all workers."""
 
     __tablename__ = "rate_bucket"
 
     account_id: int = ref("account.id", primary_key=True)
     tokens: float
-    refilled_at: datetime
+    refilled_at: datetime  #: in the future: nothing starts before
+    failures: int = 0
+    openings: int = 0
 
 
 class Staff(SQLModel, table=True):

@@ -484,6 +484,8 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("tokens", sa.Float(), nullable=False),
         sa.Column("refilled_at", UTCDateTime(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("openings", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_rate_bucket_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_rate_bucket")),
     )
