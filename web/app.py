@@ -26,6 +26,7 @@ from web import (
     errors,
     events,
     gate,
+    health,
     home,
     imports,
     language,
@@ -50,6 +51,7 @@ from web.throttle import Throttle
 BLUEPRINTS = (
     auth.pages,
     welcome.pages,
+    health.pages,
     home.pages,
     staff.pages,
     profile.pages,

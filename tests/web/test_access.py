@@ -19,6 +19,7 @@ PUBLIC = {
     "auth.form",
     "auth.invited",
     "auth.join",
+    "health.check",
     "public.confirm",
     "public.confirm_page",
     "public.followed",
