@@ -36,7 +36,7 @@ VERBS = {
     "log": ("audit", "log", "Verify the log."),
     "audit": ("audit", "audit", "Export the consent log."),
     "privacy": ("privacy", "privacy", "Erase a person."),
-    "status": ("setup", "status", "Say what the engine is doing now."),
+    "status": ("status", "status", "Say what the engine is doing now."),
     "fake-provider": ("fakes", "fake_provider", "Run a provider's fake, to try things without an account."),
 }
 

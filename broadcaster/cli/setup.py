@@ -1,4 +1,4 @@
-"""``init`` and ``status``."""
+"""``init``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from broadcaster import config
-from broadcaster.actions import engine
-from broadcaster.cli.context import Context, show
+from broadcaster.cli.context import Context
 from broadcaster.config import Settings
 from broadcaster.core import keys
 from broadcaster.storage import schema
@@ -42,11 +41,3 @@ def write_private(path: Path, text: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
-def status(obj: Context, as_json: bool) -> None:
-    """Say what the engine is doing now: workers, campaigns, what is due, the log."""
-    show(engine.status(obj.runtime()), as_json=as_json)

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from broadcaster.storage import log, rates, workers
 from broadcaster.storage.database import sql
+from broadcaster.storage.tables import Account, RateBucket
 
 
 def status(session: Session, *, now: datetime) -> dict[str, Any]:
@@ -29,7 +30,10 @@ def status(session: Session, *, now: datetime) -> dict[str, Any]:
     ).all()
     head = log.head(session)
     return {
-        "workers": [worker.name for worker in workers.alive(session, now=now)],
+        "workers": [
+            {"name": one.name, "channels": one.channels.split() or ["all"], "since": one.started_at.isoformat()}
+            for one in workers.alive(session, now=now)
+        ],
         "unserved": workers.unserved(session, now=now),
         "campaigns": {row[0]: row[1] for row in campaigns},
         "steps_in_open_batches": {row[0]: row[1] for row in steps},
@@ -38,9 +42,43 @@ def status(session: Session, *, now: datetime) -> dict[str, Any]:
             {"account": one.account_id, "until": one.until.isoformat(), "times": one.openings}
             for one in rates.resting(session)
         ],
+        "accounts": _accounts(session, now),
         "log_size": 0 if head is None else head.size,
         "log_unnumbered": log.count_unnumbered_before(session, now),
     }
+
+
+_FLYING = text(
+    "SELECT b.account_id, count(*) FROM step s JOIN batch b ON b.id = s.batch_id "
+    "WHERE b.open AND s.state = 'dispatching' GROUP BY b.account_id"
+)
+#: Only of what is being sent now: the rows of years are for the reports.
+_TROUBLE = text(
+    "SELECT b.account_id, s.outcome FROM step s JOIN batch b ON b.id = s.batch_id "
+    "WHERE b.open AND s.outcome IS NOT NULL AND s.outcome <> 'accepted' ORDER BY s.settled_at"
+)
+
+
+def _accounts(session: Session, now: datetime) -> list[dict[str, Any]]:
+    """Tell of every account in use or on hold: ``last_error`` is the outcome's name, never a provider's words."""
+    connection = session.connection()
+    flying = {row[0]: int(row[1]) for row in connection.execute(_FLYING)}
+    trouble = {row[0]: str(row[1]) for row in connection.execute(_TROUBLE)}
+    pauses = dict(session.exec(select(RateBucket.account_id, RateBucket.refilled_at)).all())
+    query = select(Account).where(Account.state != "disabled").order_by(col(Account.id))
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "channel": row.channel,
+            "state": row.state,
+            "rate_per_second": row.rate_per_second,
+            "paused_until": until.isoformat() if (until := pauses.get(row.id)) is not None and until > now else None,
+            "in_flight": flying.get(row.id, 0),
+            "last_error": row.state_reason or trouble.get(row.id),
+        }
+        for row in session.exec(query)
+    ]
 
 
 def _utc() -> Any:
