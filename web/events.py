@@ -33,6 +33,7 @@ VERBS = {
     "address_added": _l("address added"),
     "address_removed": _l("address taken away"),
     "archived": _l("archived"),
+    "contradicted": _l("an event of the provider came again with other words; the first ones count"),
     "cancelled": _l("cancelled"),
     "changed": _l("changed"),
     "chunk": _l("a further part taken in"),

@@ -5,6 +5,8 @@ Five roads lead here: the person's text, a provider's event, a bounce or complai
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -19,7 +21,7 @@ from broadcaster.actions.told import Told
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, WebhookAnswer, WebhookRequest
 from broadcaster.core.errors import InvalidInput, NotFound
-from broadcaster.core.event_types import AddressSeen
+from broadcaster.core.event_types import AddressSeen, Changed
 from broadcaster.core.keys import digest_range
 from broadcaster.core.messages import ChannelEvent, Inbound, InboundKind, Receipt
 from broadcaster.storage import consent, conversations, log, people
@@ -95,14 +97,43 @@ def _try_one(runtime: Runtime, config: AccountConfig, event: ChannelEvent) -> Re
             event_key=event.event_key,
             kind=event.kind.value,
             address_id=None if address is None else address.id,
+            body=None if address is None else _sealed_digest(runtime, session, address, event),
             now=now,
         )
+        if stored is None:
+            _note_contradiction(runtime, session, config, event, now)
         if address is None:
             return None
         if stored is None:
             return _answered_again(session, address, event)
         told = Told(runtime, session, config, event, address, step_id, now)
         return obeying.HANDLERS[event.kind](told)
+
+
+def _digest(event: Inbound) -> str:
+    return hashlib.sha256(json.dumps([event.kind, event.sender, event.text, event.payload]).encode()).hexdigest()
+
+
+def _sealed_digest(runtime: Runtime, session: Session, address: Address, event: Inbound) -> bytes | None:
+    if address.key_id is None:
+        return None
+    key = people.person_keys(session, runtime.keys, [address.key_id])[address.key_id]
+    return conversations.seal_message(key, {"sha256": _digest(event)})
+
+
+def _note_contradiction(
+    runtime: Runtime, session: Session, config: AccountConfig, event: Inbound, now: datetime
+) -> None:
+    """Say in the log, once, that an event came again with other words; what it said first stays what counts."""
+    kept = conversations.kept_event(session, account_id=config.id, event_key=event.event_key)
+    if kept is None:
+        return
+    event_id, key_id, sealed = kept
+    key = people.person_keys(session, runtime.keys, [key_id]).get(key_id)
+    if key is None or conversations.open_message(key, sealed)["sha256"] == _digest(event):
+        return
+    conversations.forget_body(session, event_id)
+    log.record(session, Changed(what="account", id=config.id, verb="contradicted"), at=now)
 
 
 def _answered_again(session: Session, address: Address, event: Inbound) -> Recorded | None:

@@ -84,21 +84,19 @@ def start_engine(settings: Settings, *, worker: bool) -> Engine:
 
 def page_server(runtime: Runtime, settings: Settings) -> Any:
     """Return the web server, listening; ``run`` serves and ``close`` ends it."""
-    from waitress.server import create_server
-
     logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns of every short wait and of every full house
 
     from web.app import create_app
+    from web.server import listening
 
     host, _, port = settings.listen.rpartition(":")
-    return create_server(
+    return listening(
         create_app(runtime, trusted_proxies=settings.trusted_proxies),
         host=host,
         port=int(port),
         threads=_WEB_THREADS,
         connection_limit=_CONNECTIONS,
         asyncore_use_poll=True,
-        ident="",
     )
 
 

@@ -25,12 +25,36 @@ _ONCE = sql(
 
 
 def store_once(
-    session: Session, *, account_id: int, event_key: str, kind: str, address_id: int | None, now: datetime
+    session: Session,
+    *,
+    account_id: int,
+    event_key: str,
+    kind: str,
+    address_id: int | None,
+    body: bytes | None = None,
+    now: datetime,
 ) -> int | None:
-    """Note a provider's event; None if it has been here before."""
-    values = {"account": account_id, "key": event_key, "kind": kind, "address": address_id, "body": None, "now": now}
+    """Note a provider's event, *body* sealed under the address's key; None if it has been here before."""
+    values = {"account": account_id, "key": event_key, "kind": kind, "address": address_id, "body": body, "now": now}
     row = session.connection().execute(_ONCE, values).first()
     return None if row is None else int(row[0])
+
+
+_KEPT = sql(
+    "SELECT i.id, a.key_id, i.body_ct FROM inbox_event i JOIN address a ON a.id = i.address_id "
+    "WHERE i.account_id = :account AND i.event_key = :key AND i.body_ct IS NOT NULL"
+)
+_FORGET = sql("UPDATE inbox_event SET body_ct = NULL WHERE id = :id")
+
+
+def kept_event(session: Session, *, account_id: int, event_key: str) -> tuple[int, int, bytes] | None:
+    """Return (id, key id, sealed body) of a stored event, None if nothing is kept of what it said."""
+    row = session.connection().execute(_KEPT, {"account": account_id, "key": event_key}).first()
+    return None if row is None else (int(row[0]), int(row[1]), bytes(row[2]))
+
+
+def forget_body(session: Session, event_id: int) -> None:
+    session.connection().execute(_FORGET, {"id": event_id})
 
 
 def seal_message(key: bytes, told: dict[str, Any]) -> bytes:

@@ -132,6 +132,20 @@ def test_of_a_burst_of_stops_none_is_lost_and_none_doubled(s: Scene) -> None:
     assert s.rows("SELECT count(*) FROM message WHERE kind = 'confirmation'") == [(64,)]
 
 
+def test_an_event_that_comes_again_with_other_words_is_kept_once_and_noted_once(s: Scene) -> None:
+    """B60"""
+    noted = "SELECT count(*) FROM log_entry l JOIN log_payload p ON p.entry_id = l.id WHERE p.event = 'Changed'"
+    first = said("HELP", key="one")
+    tell(s, first)
+    before = s.rows(noted)
+    tell(s, *[first] * 20)
+    assert s.rows(noted) == before
+    tell(s, said("Thank you", key="one"), said("Thanks", key="one"), said("HELP", who=2, key="one"))
+    assert s.rows(noted) == [(before[0][0] + 1,)]
+    assert s.rows("SELECT count(*) FROM inbox_event") == [(1,)]
+    assert s.verified().ok
+
+
 def test_one_bad_event_among_good_ones_holds_up_none(s: Scene) -> None:
     """B61: it is told again, because its error reaches whoever told it."""
     bad = said("STOP", at=NOW.replace(tzinfo=None))  # no zone: no row of ours takes it

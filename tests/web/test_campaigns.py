@@ -11,6 +11,7 @@ from broadcaster.storage import listings, workers
 from broadcaster.storage.tables import Campaign
 from tests.web import work
 from tests.web.people import Visitor, add, first
+from tests.web.test_pages import contents
 from tests.web.work import World
 from web.app import create_app
 
@@ -102,6 +103,29 @@ def test_a_campaign_is_paused_resumed_and_cancelled(admin: Visitor, world: World
     assert admin.post(f"{path}/move/resume").status_code == 409
     assert admin.post(f"{path}/move/explode").status_code == 404
     assert admin.post(f"{path}/save", work.form(world, revision=2)).status_code == 409
+
+
+@pytest.mark.parametrize("stage", ["scheduled", "running"])
+def test_what_is_under_way_is_neither_started_again_nor_edited(
+    admin: Visitor, world: World, runtime: Runtime, stage: str
+) -> None:
+    """B51: the conflict is named and nothing changes; there is no way to delete a campaign."""
+    path = work.draft(admin, world)
+    assert admin.post(f"{path}/launch", {"revision": 2}).status_code == 303
+    if stage == "running":
+        admin.post("/accounts/1/pause")
+        work.run(runtime, rounds=1)
+    assert state(runtime) == stage
+    before = contents(runtime)
+    for tried in (
+        admin.post(f"{path}/launch", {"revision": 2}),
+        admin.post(f"{path}/save", work.form(world, revision=2, name="Other")),
+        admin.post(f"{path}/move/resume"),
+    ):
+        assert tried.status_code == 409
+        assert f"This campaign is {stage}" in tried.text
+    assert admin.open(path, method="DELETE").status_code == 405
+    assert contents(runtime) == before
 
 
 def test_a_copy_is_a_draft_of_its_own(admin: Visitor, world: World, runtime: Runtime) -> None:

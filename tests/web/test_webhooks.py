@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,10 +15,10 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from waitress.server import create_server
 
 from broadcaster.actions import accounts, consent_history, whereabouts
 from broadcaster.actions.runtime import Runtime
+from broadcaster.channels.twilio_callbacks import signature
 from broadcaster.fakes.telegram import TOKEN, FakeTelegram
 from broadcaster.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, FakeTwilio
 from broadcaster.storage.database import Database
@@ -23,9 +27,12 @@ from tests import factories
 from tests.servers import free_port
 from tests.web.test_pages import contents
 from web.app import create_app
+from web.server import listening
 from web.webhooks import BODY_BYTES
 
 SECRET = "a-secret_token"
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+ENDLESS = 64 * 1024 * 1024
 TELEGRAM = {"token": TOKEN, "webhook_secret": SECRET}
 TWILIO = {"account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "sender": "+15550100", "stop_handling": "us"}
 
@@ -68,7 +75,7 @@ def running(any_runtime: Runtime) -> Iterator[Company]:
     """The pages behind a real server, on both engines, at the address that providers know."""
     port = free_port()
     runtime = replace(any_runtime, public_url=f"http://127.0.0.1:{port}")
-    server = create_server(create_app(runtime), host="127.0.0.1", port=port, threads=8)
+    server = listening(create_app(runtime), host="127.0.0.1", port=port, threads=8)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Company(runtime)
@@ -132,6 +139,56 @@ def test_forged_calls_change_nothing(app: Flask, runtime: Runtime, company: Comp
     for headers in ({}, {"X-Twilio-Signature": "AAAA"}, {secret: SECRET}):
         assert client.post(twilio, data=form, headers=headers).status_code == 401
     assert contents(runtime) == before
+
+
+@pytest.mark.parametrize("change", ["a byte", "order", "space"])
+def test_a_body_that_was_touched_is_refused(app: Flask, runtime: Runtime, company: Company, change: str) -> None:
+    """B58: Twilio signs the fields, its JSON callbacks the bytes."""
+    path = company.path(company.twilio)
+    body = b'{"MessageSid": "SM1", "From": "+33610000002"}'
+    query = f"?bodySHA256={hashlib.sha256(body).hexdigest()}"
+    headers = {"X-Twilio-Signature": signature(AUTH_TOKEN, company.url(company.twilio) + query, [])}
+    touched = {
+        "a byte": body.replace(b"SM1", b"SM2"),
+        "order": b'{"From": "+33610000002", "MessageSid": "SM1"}',
+        "space": body + b" ",
+    }[change]
+    form = [("MessageSid", "SM1"), ("From", "+33610000002"), ("Body", "STOP")]
+    signed = {"X-Twilio-Signature": signature(AUTH_TOKEN, company.url(company.twilio), form)}
+    altered = {"a byte": b"Body=STOQ", "order": b"Body=STOP&Body=STOP+", "space": b"Body=STOP+"}[change]
+    client, before = app.test_client(), contents(runtime)
+    assert client.post(path + query, data=touched, headers=headers, content_type=JSON).status_code == 401
+    assert contents(runtime) == before
+    text = b"MessageSid=SM1&From=%2B33610000002&" + altered
+    assert client.post(path, data=text, headers=signed, content_type=FORM).status_code == 401
+    assert contents(runtime) == before
+    assert client.post(path + query, data=body, headers=headers, content_type=JSON).status_code == 200
+
+
+@pytest.mark.parametrize("secret", [SECRET.upper(), SECRET + "x", SECRET.replace("_", "-"), SECRET.replace("-s", "s-")])
+def test_a_secret_that_was_touched_is_refused(app: Flask, runtime: Runtime, company: Company, secret: str) -> None:
+    """B58: Telegram signs no bytes, its secret is all."""
+    before = contents(runtime)
+    update = {"update_id": 1, "message": _message(100_001, 1, "STOP")}
+    headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
+    assert app.test_client().post(company.path(company.telegram), json=update, headers=headers).status_code == 401
+    assert contents(runtime) == before
+
+
+def test_an_endless_body_is_cut_at_the_limit(running: Company) -> None:
+    """B11: chunked, without a length; the answer comes although the sender never ends."""
+    host, _, port = running.runtime.public_url.removeprefix("http://").partition(":")
+    chunk = b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n"
+    head = f"POST {running.path(running.telegram)} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=60) as line:
+        line.sendall(head.encode())
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < ENDLESS and not select.select([line], [], [], 0)[0]:
+                sent += line.send(chunk)
+        with contextlib.suppress(ConnectionError):
+            assert b" 413 " in line.recv(100)
+    assert sent < ENDLESS, "the server went on reading"
 
 
 def test_a_refusal_does_not_tell_whether_the_address_exists(app: Flask, company: Company) -> None:
