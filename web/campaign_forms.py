@@ -8,7 +8,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from broadcaster.actions.catalogue import purposes
-from broadcaster.core import schedule
+from broadcaster.core import recurrence, schedule
+from broadcaster.core.campaigns import Plan
 from broadcaster.core.errors import InvalidInput
 from broadcaster.storage import listings
 from broadcaster.storage.tables import Account, Campaign
@@ -39,6 +40,7 @@ class CampaignForm(FormModel):
     fold: Literal["0", "1"] | None = None
     zone: Line | None = None
     not_after: Line | None = None
+    repeat: Line | None = None
     count_clicks: bool = False
 
 
@@ -116,9 +118,17 @@ def of_row(row: Campaign) -> Form[CampaignForm]:
         "start": _wall(start, zone),
         "zone": zone,
         "not_after": _wall(times.get("not_after"), zone),
+        "repeat": times.get("repeat"),
         "count_clicks": plan.get("count_clicks") or None,
     }
     return blank(CampaignForm, **begin)
+
+
+def next_dates(row: Campaign, now: datetime) -> list[datetime]:
+    """Return the next five dates of a stored campaign that repeats."""
+    if not (row.plan or {}).get("schedule", {}).get("repeat") or not row.plan["channels"]:
+        return []
+    return Plan.model_validate(row.plan).schedule.ahead(now, most=5)
 
 
 def _wall(moment: str | None, zone: str) -> str:
@@ -138,8 +148,11 @@ def plan_of(data: CampaignForm, now: datetime) -> dict[str, Any]:
     if data.when != "now" and start is None:
         raise InvalidInput("say when", field="start", code="required")
     until = _instant(data.not_after, zone, "1", "not_after")
-    _check_times(start, until, now, local=data.when == "local")
-    times = {"start": start, "zone": zone, "local": data.when == "local", "not_after": until}
+    if data.repeat and start is None:
+        raise InvalidInput("what repeats needs a start", field="start", code="required")
+    repeat = recurrence.check(data.repeat) if data.repeat else None
+    _check_times(start, None if repeat else until, now, local=data.when == "local" or repeat is not None)
+    times = {"start": start, "zone": zone, "local": data.when == "local", "not_after": until, "repeat": repeat}
     return {"channels": channels, "schedule": times, "count_clicks": data.count_clicks}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -144,6 +146,7 @@ def _edit(row: Campaign, form: Form[CampaignForm], theirs: list[tuple[str, str, 
         row=row,
         form=form,
         offered=forms.offers(),
+        dates=forms.next_dates(row, datetime.now(UTC)),
         theirs=theirs or [],
         zones=[(one, one.replace("_", " ")) for one in sorted(TIME_ZONES) if "/" in one or one == "UTC"],
         say=say,

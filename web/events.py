@@ -51,6 +51,7 @@ VERBS = {
     "lifted": _l("lifted"),
     "merged": _l("merged"),
     "password": _l("got a new password"),
+    "missed": _l("one of its dates missed while nothing ran"),
     "paused": _l("paused"),
     "reopened": _l("opened again"),
     "restored": _l("fields put back"),

@@ -69,6 +69,8 @@ PROBLEMS = {
     "too_far": _l("This is more than two years away."),
     "unknown_choice": _l("Choose one of the list."),
     "window_invalid": _l("Open before closing, on the same day, and on at least one day."),
+    "recurrence": _l("Repeat by day, week or month, such as FREQ=WEEKLY;BYDAY=MO;COUNT=10."),
+    "no_date": _l("The rule has no date ahead."),
     "frequency": _l("Between 0 and 1,000 messages, 365 days or 744 hours."),
     "frequency_incomplete": _l("Say both how many messages and in how many days."),
     "window_too_wide": _l("These hours are wider than allowed there (France: Monday to Saturday, 08:00 to 22:00)."),

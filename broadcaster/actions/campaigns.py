@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,9 +16,6 @@ from broadcaster.core.event_types import CampaignMoved
 from broadcaster.storage import campaigns as rows
 from broadcaster.storage import deliveries, log
 from broadcaster.storage.tables import Account, Audience, Campaign, Purpose, Template
-
-#: Where a day begins first, ahead of UTC: a recipient-local campaign is planned that much earlier.
-_EARLIEST_ZONE = timedelta(hours=14)
 
 
 def plan_of(given: Any) -> Plan:
@@ -107,9 +104,8 @@ def launch(runtime: Runtime, campaign_id: int, *, revision: int | None = None, a
         now = runtime.db.now(session)
         plan = check_ready(session, row, now=now)
         _move(session, row, CampaignState.SCHEDULED, now)
-        row.scheduled_for = plan.due()
-        if plan.schedule.local and plan.schedule.start is not None:
-            row.scheduled_for = plan.schedule.start - _EARLIEST_ZONE
+        first = plan.schedule.ahead(now)[0] if plan.schedule.repeat else plan.schedule.start
+        row.scheduled_for = None if first is None else plan.planned_at(first)
     runtime.ring(0)
 
 
@@ -177,6 +173,11 @@ def check_ready(session: Session, row: Campaign, *, now: datetime) -> Plan:
         if not value:
             raise InvalidInput(f"the campaign has no {field} yet", field=field, code="required")
     start = plan.schedule.start
+    if plan.schedule.repeat:
+        if not plan.schedule.ahead(now):
+            raise InvalidInput("the rule has no date ahead", field="plan.schedule.repeat", code="no_date")
+        _check_content(session, row, plan)
+        return plan
     if start is not None and not plan.schedule.local and start < now:
         raise InvalidInput("the start lies in the past", field="plan.schedule.start", code="in_the_past")
     if start is not None and start.year > now.year + 2:

@@ -53,6 +53,7 @@ class Draft:
         if campaign.state not in PLANNABLE:
             raise Conflict("this campaign has started; look at its report", code=f"campaign_{campaign.state}")
         plan, now = campaigns.plan_of(campaign.plan), runtime.db.now(session)
+        plan = plan.on(next(iter(plan.schedule.ahead(now)), now))
         if campaign.audience_id is None or not plan.channels:
             return None
         exclude = None if campaign.exclude_id is None else session.get_one(Audience, campaign.exclude_id).rule

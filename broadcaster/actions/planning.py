@@ -11,7 +11,7 @@ from broadcaster.actions.organisation import frequency_limits
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
 from broadcaster.core.audiences import parse_rule
-from broadcaster.core.campaigns import CampaignState, Plan
+from broadcaster.core.campaigns import CampaignState, Plan, Schedule
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.event_types import CampaignMoved
 from broadcaster.storage import audiences, consent, log, pacing, planning
@@ -40,6 +40,7 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
     assert campaign.audience_id is not None, "launch has checked"
     assert campaign.template_id is not None, "launch has checked"
     plan = Plan.model_validate(campaign.plan)
+    times = _next_date(session, campaign, plan, now)
     exclude = session.get(Audience, campaign.exclude_id) if campaign.exclude_id else None
     run = Run(
         campaign_id=campaign.id,
@@ -48,8 +49,8 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
         template_version=session.get_one(Template, campaign.template_id).version,
         rule=session.get_one(Audience, campaign.audience_id).rule,
         exclude_rule=None if exclude is None else exclude.rule,
-        not_before=plan.schedule.start or now,
-        not_after=plan.schedule.not_after,
+        not_before=times.start or now,
+        not_after=times.not_after,
         watermark=0,
         last_contact_id=rows.last_contact_id(session),
         started_at=now,
@@ -64,6 +65,22 @@ def _start(session: Session, campaign: Campaign, now: datetime) -> int:
     return run.id
 
 
+def _next_date(session: Session, campaign: Campaign, plan: Plan, now: datetime) -> Schedule:
+    """Return the times of the run that is due, and set the date after it.
+
+    Of dates that were missed while nothing ran only the latest goes out; the others are noted.
+    """
+    if not plan.schedule.repeat:
+        return plan.schedule
+    assert campaign.scheduled_for is not None, "launch has set it"
+    date = campaign.scheduled_for + (campaign.scheduled_for - plan.planned_at(campaign.scheduled_for))
+    while (later := plan.schedule.following(date)) and plan.planned_at(later[0]) <= now:
+        log.record(session, CampaignMoved(campaign_id=campaign.id, verb="missed"), at=now)
+        [date] = later
+    campaign.scheduled_for = plan.planned_at(later[0]) if later else None
+    return plan.schedule.on(date)
+
+
 def plan_range(runtime: Runtime, run_id: int, *, width: int | None = None) -> bool:
     """Plan the next range of a run; return False when there is nothing left to plan."""
     if width is None:
@@ -73,7 +90,7 @@ def plan_range(runtime: Runtime, run_id: int, *, width: int | None = None) -> bo
         if run is None or run.planned_at is not None:
             return False
         campaign = session.get_one(Campaign, run.campaign_id)
-        plan = Plan.model_validate(campaign.plan)
+        plan = Plan.model_validate(campaign.plan).on(run.not_before)
         now = runtime.db.now(session)
         high = planning.next_bound(session, low=run.watermark, high=run.last_contact_id, width=width)
         choice = choice_for(session, plan, run.rule, run.exclude_rule, run.purpose_id, now)
@@ -151,7 +168,9 @@ def finish_runs(runtime: Runtime) -> list[int]:
             run.state, run.finished_at = ("cancelled" if cancelled else "finished"), now
             session.add(run)
             if campaign.state == CampaignState.RUNNING:
-                campaign.state, campaign.state_changed_at = CampaignState.FINISHED, now
+                again = Plan.model_validate(campaign.plan).schedule.repeat and campaign.scheduled_for is not None
+                campaign.state = CampaignState.SCHEDULED if again else CampaignState.FINISHED
+                campaign.state_changed_at = now
                 session.add(campaign)
             log.record(session, CampaignMoved(campaign_id=campaign.id, verb=run.state, run_id=run.id), at=now)
             finished.append(run.id)

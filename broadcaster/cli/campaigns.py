@@ -65,6 +65,7 @@ def show_(obj: Context, campaign: str, as_json: bool) -> None:
 @click.option("--zone", help="Of --start and --not-after without an offset, such as Europe/Paris.")
 @click.option("--local", is_flag=True, help="--start is meant in each recipient's own zone.")
 @click.option("--not-after", help="Late messages expire.")
+@click.option("--repeat", metavar="RRULE", help="From --start on, such as FREQ=WEEKLY;BYDAY=MO;COUNT=10.")
 @click.option("--count-clicks", is_flag=True, help="Links go through a short address; see docs/privacy.md.")
 @AS_JSON
 @click.pass_obj
@@ -79,6 +80,7 @@ def create(obj: Context, /, name: str, purpose: str, channels: tuple[str, ...], 
         lanes = [tables.lane(session, one) for one in channels]
         brand_id = row.brand_id or tables.only_brand(session)
     schedule = tables.schedule(told["start"], told["zone"], local=told["local"], not_after=told["not_after"])
+    schedule |= {"repeat": told["repeat"]}
     plan = {"channels": lanes, "schedule": schedule, "count_clicks": told["count_clicks"]}
     made = verbs.create(runtime, name=name, brand_id=brand_id, purpose_id=row.id, plan=plan, actor=obj.actor, **ids)
     show({"campaign": made}, as_json=as_json)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from broadcaster.core.errors import Conflict
+from broadcaster.core import recurrence
+from broadcaster.core.errors import Conflict, InvalidInput
+
+#: Where a day begins first, ahead of UTC: a recipient-local campaign is planned that much earlier.
+EARLIEST_ZONE = timedelta(hours=14)
 
 
 class CampaignState(StrEnum):
@@ -24,7 +28,9 @@ class CampaignState(StrEnum):
 MOVES: dict[CampaignState, frozenset[CampaignState]] = {
     CampaignState.DRAFT: frozenset({CampaignState.SCHEDULED, CampaignState.CANCELLED}),
     CampaignState.SCHEDULED: frozenset({CampaignState.RUNNING, CampaignState.DRAFT, CampaignState.CANCELLED}),
-    CampaignState.RUNNING: frozenset({CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.CANCELLED}),
+    CampaignState.RUNNING: frozenset(
+        {CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.SCHEDULED}
+    ),  # scheduled again: until the next date of a rule
     CampaignState.PAUSED: frozenset({CampaignState.RUNNING, CampaignState.CANCELLED}),
     CampaignState.FINISHED: frozenset({CampaignState.RUNNING}),  # only to send again what ended unknown
     CampaignState.CANCELLED: frozenset(),
@@ -51,7 +57,8 @@ class Schedule(BaseModel):
     """When a campaign goes out.
 
     ``start`` None: as soon as it is launched. With ``local`` the wall-clock time of ``start`` in ``zone`` is meant in
-    each recipient's own zone. Nothing is sent after ``not_after``: late messages expire.
+    each recipient's own zone. Nothing is sent after ``not_after``: late messages expire. ``repeat`` is a rule of
+    ``core/recurrence``: a run for each of its dates from ``start`` on, ``not_after`` moving along.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +67,15 @@ class Schedule(BaseModel):
     zone: str = "UTC"
     local: bool = False
     not_after: AwareDatetime | None = None
+    repeat: str | None = None
+
+    @field_validator("repeat")
+    @classmethod
+    def _known_rule(cls, value: str | None) -> str | None:
+        try:
+            return None if not value else recurrence.check(value)
+        except InvalidInput as problem:
+            raise ValueError(problem.message) from problem
 
     @field_validator("zone")
     @classmethod
@@ -74,9 +90,28 @@ class Schedule(BaseModel):
     def _ordered(self) -> Self:
         if self.local and self.start is None:
             raise ValueError("a recipient-local schedule needs a start")
+        if self.repeat and self.start is None:
+            raise ValueError("what repeats needs a start")
         if self.start is not None and self.not_after is not None and self.not_after <= self.start:
             raise ValueError("'not after' must be later than the start")
         return self
+
+    def following(self, after: datetime, *, most: int = 1) -> list[datetime]:
+        """Return the next dates later than *after*; none for a schedule that does not repeat."""
+        if self.start is None or not self.repeat:
+            return []
+        return recurrence.following(self.repeat, start=self.start, zone_name=self.zone, after=after, most=most)
+
+    def ahead(self, now: datetime, *, most: int = 1) -> list[datetime]:
+        """Return the next dates of a rule that has not begun, or from *now* on."""
+        return self.following(now if self.start is None else max(self.start - timedelta(seconds=1), now), most=most)
+
+    def on(self, date: datetime) -> Schedule:
+        """Return the schedule of one date of a rule."""
+        if self.start is None or not self.repeat:
+            return self
+        not_after = None if self.not_after is None else self.not_after + (date - self.start)
+        return self.model_copy(update={"start": date, "not_after": not_after, "repeat": None})
 
 
 class Plan(BaseModel):
@@ -98,5 +133,10 @@ class Plan(BaseModel):
             raise ValueError("each channel can be listed once")
         return self
 
-    def due(self) -> datetime | None:
-        return self.schedule.start
+    def planned_at(self, date: datetime) -> datetime:
+        """Return when the run of *date* is planned: earlier, where a day begins first."""
+        return date - EARLIEST_ZONE if self.schedule.local else date
+
+    def on(self, date: datetime) -> Plan:
+        """Return the plan of one date of a rule."""
+        return self.model_copy(update={"schedule": self.schedule.on(date)})

@@ -172,8 +172,10 @@ def test_a_stale_form_shows_the_difference(admin: Visitor, world: World, runtime
         ({"name": ""}, "fill this in"),
         ({"name": "x" * 300}, "too long"),
         ({"state": "finished"}, ""),
+        ({"when": "at", "start": "2027-02-01T10:00", "repeat": "FREQ=HOURLY"}, "Repeat by day, week or month"),
+        ({"repeat": "FREQ=DAILY"}, "fill this in"),
     ],
-    ids=range(21),
+    ids=range(23),
 )
 def test_what_will_not_do_is_refused_in_place(
     admin: Visitor, world: World, runtime: Runtime, changes: dict[str, object], said: str
@@ -182,6 +184,16 @@ def test_what_will_not_do_is_refused_in_place(
     answer = admin.post(f"{path}/save", work.form(world, **changes))
     assert answer.status_code == 422
     assert said in answer.text
+
+
+def test_a_campaign_that_repeats_shows_its_next_five_dates(admin: Visitor, world: World, runtime: Runtime) -> None:
+    path = admin.post("/campaigns/new", {"name": "First", "purpose": world.purpose}).headers["Location"]
+    rule = {"when": "at", "start": "2027-03-27T10:00", "zone": "Europe/Paris", "repeat": "freq=daily"}
+    assert admin.post(f"{path}/save", work.form(world, **rule)).status_code == 303
+    page = admin.get(path).text
+    assert 'value="FREQ=DAILY"' in page
+    shown = [f"2027-03-{day}T{hour:02}:00:00+00:00" for day, hour in ((27, 9), (28, 8), (29, 8), (30, 8), (31, 8))]
+    assert [one for one in shown if one in page] == shown
 
 
 def test_a_draft_without_a_sender_keeps_what_was_typed(admin: Visitor, world: World, runtime: Runtime) -> None:
