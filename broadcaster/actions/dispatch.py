@@ -7,35 +7,31 @@ counts through suspension. The rule who may be written to is ``core.consent.refu
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import logging
 import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from operator import attrgetter
+from datetime import datetime
 
 from sqlmodel import Session
 
-from broadcaster.actions import accounts, consequences
+from broadcaster.actions import accounts, consequences, gate, settling
+from broadcaster.actions.gate import Flight
 from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, Finished, Sender, boottime
-from broadcaster.core import breaker, consent, deliveries, events, pacing, proofs
+from broadcaster.core import breaker
 from broadcaster.core.breaker import Breaker
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
-from broadcaster.core.errors import BroadcasterError, InvalidInput, Misconfigured
-from broadcaster.core.event_types import BreakerMoved, WindowSettled, milliseconds
+from broadcaster.core.errors import BroadcasterError, Misconfigured
+from broadcaster.core.event_types import BreakerMoved
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage import log, rates
 from broadcaster.storage import pacing as lately
-from broadcaster.storage.database import allocate
-from broadcaster.storage.deliveries import GateFacts, Passed, Settled
 from broadcaster.storage.tables import Account
 
 #: G: how long after the gate's last look a call may still start; at most the barrier's wait (``actions/consent``).
@@ -62,14 +58,6 @@ class Drained:
     @property
     def handled(self) -> int:
         return sum(self.outcomes.values()) + self.skipped
-
-
-@dataclass(slots=True)
-class _Flight:
-    item: Item
-    attempt: int
-    event_id: int
-    gate_ms: int  #: when it passed the gate, as the log writes times
 
 
 _open_lines = threading.local()
@@ -122,8 +110,8 @@ class _Lane:
         self._preparer = Preparer(runtime, config, provider=provider, sender=sender)
         self._owner = f"{runtime.db.owner}-{threading.get_ident()}-{config.id}-{secrets.token_hex(4)}"
         self._queue: deque[Item] = deque()
-        self._flights: dict[int, _Flight] = {}
-        self._ended: list[tuple[_Flight, Finished]] = []
+        self._flights: dict[int, Flight] = {}
+        self._ended: list[tuple[Flight, Finished]] = []
         self._skips: list[tuple[Item, Reason]] = []
         self._batches: Counter[int] = Counter()
         self._extended = time.monotonic()
@@ -253,94 +241,29 @@ class _Lane:
             self._sender.start(flight.item.step_id, flight.item.prepared, gate_clock + GATE_SECONDS)
             flight.item.prepared = None
 
-    def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[_Flight]:
+    def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[Flight]:
         """The last look: under the addresses' locks, let through, skip with a reason, or put back."""
         tokens, self._breaker = rates.take(session, self._config.id, len(ready), now=now, flying=len(self._flights))
         for item in reversed(ready[tokens:]):
             self._queue.appendleft(item)
         if tokens < len(ready):
             self._not_before = max(self._not_before, time.monotonic() + _WAIT_SECONDS)
-        wanted = {item.step_id: item for item in ready[:tokens]}
-        if not wanted:
-            return []
-        facts: dict[int, GateFacts] = {}
-        for above in {item.above for item in wanted.values()}:
-            ids = [item.step_id for item in wanted.values() if item.above == above]
-            facts |= {f.step_id: f for f in rows.gate_facts(session, ids, above=above, owner=self._owner)}
-        return self._let_through(session, wanted, facts, now)
+        look = gate.pass_through(session, ready[:tokens], owner=self._owner, now=now)
+        self._stopped = self._stopped or look.account_stopped
+        self.drained.skipped += look.refused
+        self._forget(session, look.gone)
+        return look.passed
 
-    def _let_through(
-        self, session: Session, wanted: dict[int, Item], facts: dict[int, GateFacts], now: datetime
-    ) -> list[_Flight]:
-        passed: list[_Flight] = []
-        gate_ms, closed = milliseconds(now), functools.cache(lambda windows, place: windows.closed_until(place, now))
-        refused: list[tuple[int, str]] = []
-        postponed: list[tuple[int, datetime]] = []
-        gone: list[Item] = []
-        had = _had_lately(session, wanted.values(), now)
-        for step_id, item in wanted.items():
-            fact = facts.get(step_id)
-            if fact is None or fact.campaign_state != "running" or fact.account_state != "active":
-                gone.append(item)
-                self._stopped = self._stopped or (fact is not None and fact.account_state != "active")
-                continue
-            reason, later = self._refusal(fact, now), None
-            if reason is None:
-                try:
-                    later = closed(item.windows, item.place)
-                except InvalidInput:  # the contact was edited meanwhile: nothing says any more what time it is there
-                    reason = Reason.NO_TIME_ZONE
-            if reason is not None:
-                refused.append((step_id, reason.value))
-                gone.append(item)
-            elif later is not None:
-                postponed.append((step_id, later))
-                gone.append(item)
-            elif item.limits and pacing.reached(item.limits, had.setdefault(item.row.contact_id, []), now=now):
-                refused.append((step_id, Reason.FREQUENCY_CAP.value))
-                gone.append(item)
-            else:
-                had.get(item.row.contact_id, []).append(now)
-                assert fact.event_id is not None, "a standing that permits has its event"
-                passed.append(_Flight(item, fact.attempt + 1, fact.event_id, gate_ms))
-        rows.mark_skipped(session, refused, now=now)
-        rows.postpone(session, postponed)
-        marked = [Passed(f.item.step_id, f.event_id, f.item.variant_id, f.attempt > 1) for f in passed]
-        ours = rows.mark_dispatching(session, marked, now=now)
-        gone += [flight.item for flight in passed if flight.item.step_id not in ours]
-        self._forget(session, gone)
-        self.drained.skipped += len(refused)
-        return [flight for flight in passed if flight.item.step_id in ours]
-
-    @staticmethod
-    def _refusal(fact: GateFacts, now: datetime) -> Reason | None:
-        if fact.not_after is not None and now > fact.not_after:
-            return Reason.WINDOW_PASSED
-        return consent.refusal(
-            fact.standing,
-            wider=fact.wider,
-            expires_at=fact.expires_at,
-            address_status=fact.address_status,
-            suppressed=fact.suppressed,
-            now=now,
-        )
-
-    def _settle(self, session: Session, ended: Sequence[tuple[_Flight, Finished]], now: datetime) -> None:
+    def _settle(self, session: Session, ended: Sequence[tuple[Flight, Finished]], now: datetime) -> None:
         late = [flight for flight, done in ended if _not_started(done)]
         rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late])
         self._queue.extendleft(flight.item for flight in late)
         most = self._capacity + _AHEAD_MAX
         self._window = max(min(self._window, most) // 2, 1) if late else min(self._window + 16, most)
-        now_ms = milliseconds(now)
-        settled = [self._settled(flight, done, now, now_ms) for flight, done in ended if not _not_started(done)]
-        settled.sort(key=attrgetter("step_id"))
-        if not settled:
+        done = [(flight, one.result) for flight, one in ended if not _not_started(one)]
+        if not done:
             return
-        [entry_id] = allocate(session, "log_entry", 1)
-        news = rows.settle(session, settled, entry_id=entry_id, now=now)
-        if news:  # the leaf covers what was written, and nothing that came too late
-            digest = hashlib.sha256(b"".join(one.commitment for one in settled if one.step_id in news)).hexdigest()
-            log.record(session, WindowSettled(count=len(news), digest=digest), at=now, entry_id=entry_id)
+        settled = settling.write(session, done, self._config.id, self._idempotency, now=now)
         self._preparer.keep_outbox(session, [flight.item for flight, done in ended if _accepted(done)], now=now)
         self.drained.outcomes.update(one.outcome for one in settled)
         throttled = [one.due_at for one in settled if one.outcome == Outcome.THROTTLED and one.due_at is not None]
@@ -365,40 +288,6 @@ class _Lane:
             log.record(session, opened, at=now)
         elif before.trying and not self._breaker.trying:
             log.record(session, BreakerMoved(account_id=self._config.id, verb="closed"), at=now)
-
-    def _settled(self, flight: _Flight, done: Finished, now: datetime, now_ms: int) -> Settled:
-        result = done.result
-        verdict = deliveries.settle(
-            result.outcome, attempt=flight.attempt, retry_after=result.retry_after, idempotency=self._idempotency
-        )
-        wait = verdict.retry_after_seconds
-        salt = secrets.token_bytes(events.SALT_BYTES)
-        item = flight.item
-        body = proofs.send_bytes(
-            step_id=item.step_id,
-            attempt=flight.attempt,
-            run_id=item.run_id,
-            account_id=self._config.id,
-            address_id=item.address_id,
-            purpose_id=item.purpose_id,
-            consent_event_id=flight.event_id,
-            gate_at=flight.gate_ms,
-            settled_at=now_ms,
-            outcome=result.outcome.value,
-            provider_id=result.provider_id,
-        )
-        return Settled(
-            step_id=item.step_id,
-            attempt=flight.attempt,
-            state=verdict.state.value,
-            reason=None if verdict.reason is None else verdict.reason.value,
-            due_at=None if wait is None else now + timedelta(seconds=wait),
-            outcome=result.outcome.value,
-            provider_code=result.provider_code,
-            provider_id=result.provider_id,
-            commitment=events.commit(salt, body),
-            salt=salt,
-        )
 
     def _collect(self) -> None:
         """Wait until what passed the gate has started, and briefly for half of it to end.
@@ -447,15 +336,6 @@ class _Lane:
                     rows.release_batch(session, batch_id, owner=self._owner)
         self._queue.clear()
         self._batches.clear()
-
-
-def _had_lately(session: Session, items: Iterable[Item], now: datetime) -> dict[int, list[datetime]]:
-    """Return when each contact of limited marketing was sent some; costs nothing where there is no limit."""
-    limited = {item.row.contact_id: item.limits for item in items if item.limits}
-    if not limited:
-        return {}
-    since = now - max(map(pacing.longest, set(limited.values())))
-    return lately.handed_over(session, sorted(limited), since=since)
 
 
 def _not_started(done: Finished) -> bool:
