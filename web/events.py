@@ -57,7 +57,7 @@ VERBS = {
     "restored": _l("fields put back"),
     "running": _l("under way"),
     "saved": _l("saved"),
-    "scheduled": _l("scheduled"),
+    "scheduled": _l("put on the schedule"),
     "started": _l("started"),
     "test queued": _l("test asked for"),
     "undoing": _l("being taken back"),
