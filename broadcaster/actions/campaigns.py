@@ -14,7 +14,7 @@ from broadcaster.core.campaigns import EDITABLE, CampaignState, Plan, require_mo
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import CampaignMoved
 from broadcaster.storage import campaigns as rows
-from broadcaster.storage import deliveries, log
+from broadcaster.storage import batches, log
 from broadcaster.storage.tables import Account, Audience, Campaign, Purpose, Template
 
 
@@ -233,11 +233,11 @@ def _move(session: Session, row: Campaign, after: CampaignState, now: datetime) 
     log.record(session, CampaignMoved(campaign_id=row.id, verb=after.value), at=now)
 
 
-def sweep_cancelled(runtime: Runtime, *, batches: int = 20) -> int:
+def sweep_cancelled(runtime: Runtime, *, most: int = 20) -> int:
     """Close what a cancelled campaign had planned, some batches at a time; return how many were closed."""
     with runtime.db.transaction() as session:
         now = runtime.db.now(session)
-        found = rows.batches_of_cancelled(session, now=now, most=batches)
+        found = rows.batches_of_cancelled(session, now=now, most=most)
         for batch_id in found:
-            deliveries.cancel_batch(session, batch_id, now=now)
+            batches.cancel_batch(session, batch_id, now=now)
     return len(found)

@@ -29,8 +29,8 @@ from broadcaster.core.breaker import Breaker
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
 from broadcaster.core.errors import BroadcasterError, Misconfigured
 from broadcaster.core.event_types import BreakerMoved
+from broadcaster.storage import batches, log, rates
 from broadcaster.storage import deliveries as rows
-from broadcaster.storage import log, rates
 from broadcaster.storage import pacing as lately
 from broadcaster.storage.tables import Account
 
@@ -170,14 +170,14 @@ class _Lane:
         while len(self._queue) < max(self._room(), 1):
             with self._runtime.db.transaction() as session:
                 now = self._runtime.db.now(session)
-                batch = rows.lease_batch(session, account_id=self._config.id, owner=self._owner, now=now)
+                batch = batches.lease_batch(session, account_id=self._config.id, owner=self._owner, now=now)
                 if batch is None:
                     return
                 keyed = self._idempotency is Idempotency.KEYED
-                rows.settle_abandoned(session, batch.id, keyed=keyed, now=now)
+                batches.settle_abandoned(session, batch.id, keyed=keyed, now=now)
                 items = self._preparer.load(session, batch, now=now)
                 if not items:
-                    rows.release_batch(session, batch.id, owner=self._owner)
+                    batches.release_batch(session, batch.id, owner=self._owner)
                     continue
             self._queue.extend(items)
             self._batches[batch.id] += len(items)
@@ -314,7 +314,7 @@ class _Lane:
 
     def _keep_leases(self, session: Session, now: datetime) -> None:
         if self._lease_is_old():
-            rows.extend_leases(session, owner=self._owner, now=now)
+            batches.extend_leases(session, owner=self._owner, now=now)
             self._extended = time.monotonic()
 
     def _release_finished(self, session: Session, items: Sequence[Item]) -> None:
@@ -327,13 +327,13 @@ class _Lane:
             self._batches[item.batch_id] -= 1
             if not self._batches[item.batch_id]:
                 del self._batches[item.batch_id]
-                rows.release_batch(session, item.batch_id, owner=self._owner)
+                batches.release_batch(session, item.batch_id, owner=self._owner)
 
     def _return_rest(self) -> None:
         if self._batches:
             with self._runtime.db.transaction() as session:
                 for batch_id in list(self._batches):
-                    rows.release_batch(session, batch_id, owner=self._owner)
+                    batches.release_batch(session, batch_id, owner=self._owner)
         self._queue.clear()
         self._batches.clear()
 

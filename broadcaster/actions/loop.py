@@ -17,8 +17,8 @@ from broadcaster.actions import campaigns, dispatch, messages, obeying, planning
 from broadcaster.actions.imports import pending, uploads
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError
+from broadcaster.storage import batches, workers
 from broadcaster.storage import campaigns as campaign_rows
-from broadcaster.storage import deliveries, workers
 from broadcaster.storage.database import take_lease
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Loop:
     def _drain(self) -> bool:
         """Ring for accounts with due work, whoever serves them; drain those of our channels for which nobody comes."""
         with self._runtime.db.reading() as session:
-            due = deliveries.due_accounts(session, now=self._runtime.db.now(session))
+            due = batches.due_accounts(session, now=self._runtime.db.now(session))
         now = time.monotonic()
         self._waiting = {account: self._waiting.get(account, 0.0) for account in due}
         handled = 0

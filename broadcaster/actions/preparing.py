@@ -25,7 +25,8 @@ from broadcaster.core.messages import Outbound
 from broadcaster.core.pacing import Limit
 from broadcaster.storage import consent, outbox, people
 from broadcaster.storage import deliveries as rows
-from broadcaster.storage.deliveries import LeasedBatch, LoadedStep
+from broadcaster.storage.batches import LeasedBatch
+from broadcaster.storage.deliveries import LoadedStep
 from broadcaster.storage.tables import Run
 
 

@@ -250,6 +250,7 @@ def _sqlite_engine(url: str) -> Engine:
         connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own way loses updates
         for pragma in (
             "journal_mode=WAL",
+            "wal_autocheckpoint=8000",  # 32 MB: pages that change again and again are copied back once
             "synchronous=FULL",  # a lost "dispatching" row is a duplicate, a lost opt-out a broken promise
             "foreign_keys=ON",
             "secure_delete=ON",

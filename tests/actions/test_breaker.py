@@ -11,7 +11,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core.breaker import FAILURES, TRIAL_CALLS
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.telegram import TOKEN, FakeTelegram
-from broadcaster.storage import deliveries, engine, rates
+from broadcaster.storage import batches, engine, rates
 from tests import factories
 from tests.actions.scene import Scene, scene
 
@@ -55,7 +55,7 @@ def test_it_opens_after_so_many_failures_and_nothing_more_is_tried(
     assert s.drain().handled == 0
     assert s.states()["planned"] == 30 - tried
     with runtime.db.reading() as session:
-        assert deliveries.due_accounts(session, now=runtime.db.now(session)) == {}
+        assert batches.due_accounts(session, now=runtime.db.now(session)) == {}
         [told] = engine.status(session, now=runtime.db.now(session))["accounts_resting"]
     assert (told["account"], told["times"]) == (s.account, 1)
 

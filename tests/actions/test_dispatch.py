@@ -15,7 +15,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Unavailable
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.telegram import FakeTelegram
-from broadcaster.storage import deliveries
+from broadcaster.storage import batches, deliveries
 from tests import factories
 from tests.actions.scene import Scene, scene, until
 
@@ -323,7 +323,7 @@ def take_batch(s: Scene) -> None:
     """Do what a worker does until it has passed the gate, and die there."""
     with s.runtime.db.transaction() as session:
         now = s.runtime.db.now(session)
-        batch = deliveries.lease_batch(session, account_id=s.account, owner="dead", now=now)
+        batch = batches.lease_batch(session, account_id=s.account, owner="dead", now=now)
         assert batch is not None
         query = text("SELECT id, consent_event_id FROM step WHERE batch_id = :batch")
         found = session.connection().execute(query, {"batch": batch.id}).all()

@@ -17,7 +17,7 @@ from broadcaster.core.imports import Catalogue, Row, RowReader
 from broadcaster.core.keys import KeyRing
 
 #: Rows of one transaction: a third of a second on SQLite, where whoever sends waits for it.
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 1500
 
 
 class Prepared(NamedTuple):
