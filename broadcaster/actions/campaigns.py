@@ -13,8 +13,8 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core.campaigns import EDITABLE, CampaignState, Plan, require_move
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import CampaignMoved
-from broadcaster.storage import campaigns as rows
 from broadcaster.storage import batches, log
+from broadcaster.storage import campaigns as rows
 from broadcaster.storage.tables import Account, Audience, Campaign, Purpose, Template
 
 
