@@ -98,7 +98,7 @@ def launch(runtime: Runtime, campaign_id: int, *, revision: int | None = None, a
     """
     with runtime.db.transaction(actor) as session:
         row = locked(session, campaign_id)
-        require_move(row.state, CampaignState.SCHEDULED)
+        require_move(row.state, CampaignState.SCHEDULED, only_from=CampaignState.DRAFT)
         if revision not in (None, row.revision):
             raise Conflict("somebody else changed this campaign meanwhile", code="changed_meanwhile")
         now = runtime.db.now(session)
@@ -221,9 +221,7 @@ def _transition(
 ) -> None:
     with runtime.db.transaction(actor) as session:
         row = locked(session, campaign_id)
-        if only_from is not None and row.state != only_from:
-            raise Conflict(f"a campaign that is {row.state} cannot be resumed", code=f"campaign_{row.state}")
-        require_move(row.state, after)
+        require_move(row.state, after, only_from=only_from)
         _move(session, row, after, runtime.db.now(session))
 
 

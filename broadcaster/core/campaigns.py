@@ -38,9 +38,9 @@ MOVES: dict[CampaignState, frozenset[CampaignState]] = {
 EDITABLE = frozenset({CampaignState.DRAFT})
 
 
-def require_move(before: str, after: CampaignState) -> None:
-    """Raise Conflict unless a campaign may go from *before* to *after*."""
-    if after not in MOVES[CampaignState(before)]:
+def require_move(before: str, after: CampaignState, *, only_from: CampaignState | None = None) -> None:
+    """Raise Conflict unless a campaign may go from *before* to *after*, and, if named, comes from *only_from*."""
+    if after not in MOVES[CampaignState(before)] or only_from not in (None, before):
         raise Conflict(f"a campaign that is {before} cannot become {after.value}", code=f"campaign_{before}")
 
 

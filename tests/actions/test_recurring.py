@@ -8,7 +8,8 @@ import pytest
 
 from broadcaster.actions import campaigns, planning
 from broadcaster.actions.runtime import Runtime
-from broadcaster.core.errors import InvalidInput
+from broadcaster.core.campaigns import CampaignState
+from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.storage.tables import Campaign, Run
 from tests import factories
 from tests.actions.scene import Scene, scene
@@ -92,3 +93,16 @@ def test_a_rule_whose_dates_are_over_is_not_launched(runtime: Runtime) -> None:
     with pytest.raises(InvalidInput) as refused:
         recurring(runtime, now() - 9 * DAY, "FREQ=DAILY;COUNT=3")
     assert refused.value.code == "no_date"
+
+
+@pytest.mark.parametrize("state", [one for one in CampaignState if one is not CampaignState.DRAFT])
+def test_only_a_draft_is_launched(runtime: Runtime, state: CampaignState) -> None:
+    """A running campaign goes back to its next date by itself alone: launched again, it would reach everybody twice."""
+    s = scene(runtime, None, 1)
+    lanes = [(s.channel, s.account)]
+    s.campaign = factories.campaign(runtime, brand_id=s.brand, purpose_id=s.purpose, lanes=lanes, launch=False)
+    s.change("UPDATE campaign SET state = :state", state=state.value)
+    with pytest.raises(Conflict) as refused:
+        campaigns.launch(runtime, s.campaign, actor=factories.ACTOR)
+    assert refused.value.code == f"campaign_{state}"
+    assert stands(s)[0] == state

@@ -29,6 +29,7 @@ from tests.proof.test_kill import SlowTwilio
 ROOT = Path(__file__).parents[2]
 PEOPLE, STRANGERS, STOPPERS = 300, 20, 12
 SLOTS = 4
+PAUSE, LINGER = 0.05, 2.0  # seconds the provider takes
 PER_SECOND = 40.0
 pytestmark = pytest.mark.timeout(300)
 
@@ -134,7 +135,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def fake() -> Iterator[FakeTwilio]:
-    with SlowTwilio(slow_seconds=0.05, receipts_to_all=True) as server:
+    with SlowTwilio(slow_seconds=PAUSE, receipts_to_all=True) as server:
         yield server
 
 
@@ -182,11 +183,15 @@ def test_everything_killed_in_the_middle_of_a_campaign_and_started_again(site: S
     s, hook = prepared(site, fake)
     site.start()
     until(lambda: len(fake.recorded) > 20, what="the first message")
+    fake.slow_seconds = LINGER  # a busy machine answers STOP slowly: the campaign must not be over by then
     with site.opened() as runtime:
         answered = stop(fake, hook, waiting(replace(s, runtime=runtime)))
+    fake.slow_seconds = PAUSE
     middle = random.Random(seed).randrange(60, 200)
     until(lambda: len(fake.recorded) > middle, what="the middle")
+    fake.slow_seconds = LINGER  # and the blow meets requests under way
     site.power_off()
+    fake.slow_seconds = PAUSE
     before = len(campaign_messages(fake))
     assert before < PEOPLE - STOPPERS, "the blow came too late to prove anything"
     site.power_on()

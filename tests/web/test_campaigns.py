@@ -48,7 +48,9 @@ def test_from_draft_to_report(any_runtime: Runtime) -> None:
     assert "will" in mia.get(f"{path}/why?contact=1").text
     assert mia.post(f"{path}/launch", {"revision": 2}).status_code == 303
     assert mia.post(f"{path}/launch", {"revision": 2}).status_code == 409
-    assert "It begins within a few seconds" in mia.get(path).text
+    waiting = mia.get(path).text
+    assert "No worker is running" in waiting
+    assert "It begins within a few seconds" not in waiting
     work.run(any_runtime)
     assert mia.get(f"{path}/live").headers["HX-Refresh"] == "true"
     report = mia.get(path).text

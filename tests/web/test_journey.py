@@ -95,7 +95,7 @@ def launch(window: Any, base: str) -> list[str]:
     window.go_back()
     window.get_by_role("button", name="Send to 6 people").click()
     window.get_by_role("dialog").get_by_role("button", name="Send").click()
-    window.get_by_text("It begins within a few seconds").wait_for()
+    window.get_by_text("No worker is running.").wait_for()
     return found + faults(window)
 
 

@@ -195,14 +195,14 @@ def test_every_event_has_a_sentence_and_every_verb_a_word() -> None:
     """The log shows nothing under the name it has in the code."""
     every = {one.__name__: [field.name for field in fields(one)] for one in event_types.Event.__subclasses__()}
     assert set(events._SENTENCES) == set(every)
-    said = set()
+    said, own_words = set(), {"BreakerMoved", "PrivacyRequestMoved"}
     for file in Path(actions.__file__).parent.rglob("*.py"):
         for call in ast.walk(ast.parse(file.read_text())):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in every:
                 given = dict(zip(every[call.func.id], call.args, strict=False))
                 given |= {str(one.arg): one.value for one in call.keywords}
                 verb = given.get("verb")
-                if isinstance(verb, ast.Constant) and call.func.id != "PrivacyRequestMoved":
+                if isinstance(verb, ast.Constant) and call.func.id not in own_words:
                     said.add(verb.value)
     assert {"created", "chunk", "lifted", "address_added"} <= said
     states = {*CampaignState, *ACCOUNT_STATES, "enabled", "disabled"}
