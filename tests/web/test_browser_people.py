@@ -63,7 +63,7 @@ def test_from_a_file_to_an_erased_person(
     page.get_by_role("button", name="Import 2 rows").wait_for()
     found += faults(page)
     page.get_by_role("button", name="Import 2 rows").click()
-    page.get_by_role("button", name="Take back").wait_for()
+    page.get_by_role("button", name="Take back", exact=True).wait_for()
     found += faults(page)
     page.goto(f"{address}/contacts")
     page.get_by_label("Search").fill("ann@example.net")
