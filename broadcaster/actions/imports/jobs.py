@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,7 @@ from broadcaster.actions.imports import files, uploads
 from broadcaster.actions.imports.files import Format
 from broadcaster.actions.imports.judging import Judge
 from broadcaster.actions.imports.plan import ChunkPlan, Planner
-from broadcaster.actions.imports.preparing import Chunk, chunks
+from broadcaster.actions.imports.preparing import Chunk, chunks, no_collection
 from broadcaster.actions.imports.reading import CHUNK_ROWS, Job, Prepared, Reader
 from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.actions.imports.seen import Seen
@@ -187,9 +188,11 @@ def run(
         job = replace(job, import_id=import_id, sha256=row.sha256, staff_id=rows.staff_of(actor))
     started, first, reader = time.monotonic(), cursor, Reader(job)
     try:
-        for chunk in chunks(job, lambda: reserve(runtime, job)):
-            cursor = _take(runtime, chunk, reader, job, cursor, actor=actor)
-            _tell(watch, cursor, total, started, first)
+        with no_collection():
+            for chunk in chunks(job, lambda: reserve(runtime, job)):
+                cursor = _take(runtime, chunk, reader, job, cursor, actor=actor)
+                _tell(watch, cursor, total, started, first)
+                gc.collect(1)  # what a transaction leaves behind; the chunk before it is gone already
     except (InvalidInput, FileNotFoundError) as problem:
         _end(runtime, import_id, "failed", actor=actor, error=getattr(problem, "message", "the file is gone"))
         raise
@@ -211,7 +214,7 @@ def _take(runtime: Runtime, chunk: Chunk, reader: Reader, job: Job, cursor: int,
         report.add(chunk.report)
         plan = _plan(rest, known, report, job)
         recorded = writer.write(plan, _judge(session, plan, job, report)) if rest else Recorded()
-        row.cursor, row.counts = chunk.records[-1].number, report.as_json()
+        row.cursor, row.counts = chunk.last, report.as_json()
         session.add(row)
         created, changed, refused = report.created - before[0], report.changed - before[1], report.refused - before[2]
         told = ImportProgress(job.import_id, "chunk", row=row.cursor, created=created, changed=changed, refused=refused)

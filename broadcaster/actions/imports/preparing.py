@@ -48,7 +48,8 @@ Stocks = Callable[[], Stock] | None
 class Chunk:
     """A part of a file. ``owners`` says of each new contact and address which line named it first."""
 
-    records: list[Record]
+    records: Callable[[], list[Record]]  #: seldom asked for: opened only then
+    last: int  #: the number of the last record
     finders: list[tuple[bytes, ...]]  #: of each record
     report: Report
     rejects: list[Reject]
@@ -64,10 +65,10 @@ class Chunk:
                 break
             lines.update(more)
             found.update(*[self.finders[n] for n in more])
-        out = [self.records[n] for n in sorted(lines)]
+        told = self.records() if lines else []
+        out = [told[n] for n in sorted(lines)]
         if out:
-            told = plan(out, reader, job, None)
-            self.report.add(told.report, times=-1)
+            self.report.add(plan(out, reader, job, None).report, times=-1)
             self._drop({record.line for record in out})
         return out
 
@@ -117,7 +118,7 @@ def plan(records: Iterable[Record], reader: Reader, job: Job, stock: Stock | Non
     for place in made.places:
         place.people.clear()  # the one circle: without it memory is given back at once
     owners = {"address": [one.line for one in made.places], "contact": [one.line for one in made.people]}
-    return Chunk(told, finders, report, made.rejects, tables, owners)
+    return Chunk(lambda: told, told[-1].number, finders, report, made.rejects, tables, owners)
 
 
 def chunks(job: Job, stocks: Stocks) -> Iterator[Chunk]:
@@ -160,11 +161,10 @@ class Helper:
         blob = self._arrived.get()
         if not blob:
             raise Unavailable("The process that reads the file ended; start the import again.")
-        with _no_collection():
-            kind, told = marshal.loads(blob)  # noqa: S302 - our own process wrote it
-            if kind == "chunk":
-                self._grant()
-                return _unpacked(told)
+        kind, told = marshal.loads(blob)  # noqa: S302 - our own process wrote it
+        if kind == "chunk":
+            self._grant()
+            return _unpacked(told)
         if kind == "error":
             raise pickle.loads(told)  # noqa: S301 - our own process wrote it
         return None
@@ -184,7 +184,7 @@ class Helper:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Keep the collector from looking for circles among thousands of new tuples, which have none."""
     was = gc.isenabled()
     gc.disable()
@@ -205,14 +205,16 @@ def _listen(here: Connection, arrived: queue.SimpleQueue[bytes]) -> None:
 
 
 def _packed(chunk: Chunk) -> tuple[Any, ...]:
-    records, rejects = [tuple(one) for one in chunk.records], [tuple(one) for one in chunk.rejects]
-    return (records, chunk.finders, chunk.report.as_json(), rejects, chunk.tables, chunk.owners)
+    records = marshal.dumps([tuple(one) for one in chunk.records()])
+    rejects = [tuple(one) for one in chunk.rejects]
+    return (records, chunk.last, chunk.finders, chunk.report.as_json(), rejects, chunk.tables, chunk.owners)
 
 
 def _unpacked(told: tuple[Any, ...]) -> Chunk:
-    records, finders, report, rejects, tables, owners = told
+    records, last, finders, report, rejects, tables, owners = told
     return Chunk(
-        [Record(*one) for one in records],
+        lambda: [Record(*one) for one in marshal.loads(records)],  # noqa: S302 - as above
+        last,
         finders,
         Report.from_json(report),
         [Reject(*one) for one in rejects],
