@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,12 +214,19 @@ def _print(console: Console, told: dict[str, Any]) -> None:
     console.print("Sending windows are open in the demonstration: its people and providers are invented.")
 
 
+def spoken(settings: Mapping[str, str]) -> str:
+    """Return the language of the terminal, if the pages speak it; POSIX says which variable counts first."""
+    named = next((settings[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if settings.get(name)), "")
+    return named[:2] if named[:2] in staff.LANGUAGES else staff.LANGUAGES[0]
+
+
 def _leave_open(world: World, console: Console) -> None:
     """Make a sign-in, say where to look, and wait."""
     password = new_password()
     token = staff.setup_token(world.runtime)
     if token is not None:
-        staff.create_first(world.runtime, token, email="admin@example.com", name="Demo Admin", password=password)
+        who = {"email": "admin@example.com", "name": "Demo Admin", "password": password}
+        staff.create_first(world.runtime, token, language=spoken(os.environ), **who)
     console.print(f"\nLook around: [bold]{world.settings.public_url}[/bold]")
     console.print(f"Sign in as admin@example.com with the password {password}. Ctrl-C ends the demonstration.")
     try:

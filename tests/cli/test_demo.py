@@ -1,4 +1,4 @@
-"""The demonstration ends when it can no longer go on, and not after ten minutes."""
+"""The demonstration ends when it can no longer go on, not after ten minutes; it speaks the terminal's language."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from broadcaster.cli.demo import spoken
 from broadcaster.cli.demo_world import wait_for
 from broadcaster.core.errors import Unavailable
 
@@ -26,3 +27,17 @@ def test_a_worker_that_died_is_said_at_once() -> None:
 
     with worker.stdin, pytest.raises(Unavailable, match="the worker has ended"):
         wait_for(never, "the campaign", works=lambda: worker.poll() is None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "fr_FR.UTF-8"}, "fr"),
+        ({"LANG": "fr_FR.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "en_GB.UTF-8", "LC_MESSAGES": "fr_CA.UTF-8"}, "fr"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+    ],
+)
+def test_the_demonstration_speaks_the_language_of_the_terminal(settings: dict[str, str], language: str) -> None:
+    assert spoken(settings) == language
