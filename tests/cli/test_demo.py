@@ -30,7 +30,7 @@ def test_a_worker_that_died_is_said_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "language"),
+    "settings, language",
     [
         ({}, "en"),
         ({"LANG": "fr_FR.UTF-8"}, "fr"),
