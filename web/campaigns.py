@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from broadcaster.actions import campaigns
+from broadcaster.actions.calendar import calendar_of
 from broadcaster.actions.staff import TIME_ZONES, actor
 from broadcaster.core.campaigns import CampaignState
 from broadcaster.core.errors import Conflict, InvalidInput, Refused
@@ -22,10 +23,12 @@ from web.context import me, runtime
 from web.forms import Form, blank, read
 from web.language import _
 from web.paging import cursor, page
+from web.settings import countries
 
 pages = Blueprint("campaigns", __name__)
 
 SHOWN = 20
+_A_MONDAY = date(2024, 1, 1)
 
 
 @pages.get("/campaigns")
@@ -40,6 +43,15 @@ def index() -> ResponseReturnValue:
         found = page(rows, lambda row: row.id, limit=SHOWN)
         sizes = campaign_sizes.sizes(session, [row.id for row in found.rows])
     return render_template("campaigns/index.html", page=found, sizes=sizes, wanted=wanted, say=say)
+
+
+@pages.get("/campaigns/calendar")
+@require(Area.CAMPAIGNS)
+def calendar() -> ResponseReturnValue:
+    """Show a month: what went out, what is scheduled, and the dates of what repeats."""
+    found = calendar_of(runtime(), request.args.get("month", ""))
+    week = [_A_MONDAY + timedelta(days=one) for one in range(7)]
+    return render_template("campaigns/calendar.html", found=found, say=say, week=week, countries=countries())
 
 
 @pages.get("/campaigns/new")

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import StringConstraints
 
 from broadcaster.actions.organisation import set_settings, setting
-from broadcaster.actions.staff import actor
+from broadcaster.actions.staff import TIME_ZONES, actor
 from broadcaster.actions.windows import window_of
 from broadcaster.core import schedule
 from broadcaster.core.errors import InvalidInput, NotFound
@@ -40,6 +40,7 @@ DAYS = (
 class Organisation(FormModel):
     name: Line
     default_region: Country
+    time_zone: Line | None = None
     default_language: Tongue
     languages: Line
     currency: Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")]
@@ -75,7 +76,8 @@ def save() -> ResponseReturnValue:
     data = filled.data
     if data is not None:
         with filled.refusals():
-            told = {**data.model_dump(), "languages": _languages(data), **_checked(data)}
+            _check(data)
+            told = {**data.model_dump(), "languages": _languages(data), "time_zone": data.time_zone or ""}
             set_settings(runtime(), told, actor=actor(me().id))
             flash(_("Saved."), "success")
             return redirect(url_for("settings.index"), 303)
@@ -148,7 +150,7 @@ def countries() -> Mapping[str, str]:
 
 
 def _known() -> dict[str, Any]:
-    names = ("name", "default_region", "default_language", "languages", "currency", "windows", "frequency", "demo")
+    names = (*Organisation.model_fields, "windows", "frequency", "demo")
     with runtime().db.reading() as session:
         return {name: setting(session, name) for name in names}
 
@@ -162,12 +164,13 @@ def _languages(data: Organisation) -> list[str]:
     return list(dict.fromkeys([*told, data.default_language]))
 
 
-def _checked(data: Organisation) -> dict[str, str]:
+def _check(data: Organisation) -> None:
     if data.default_region not in countries():
         raise InvalidInput("there is no such country", field="default_region", code="country")
     if data.currency not in Locale.parse("en").currencies:
         raise InvalidInput("there is no such currency", field="currency", code="currency")
-    return {}
+    if data.time_zone is not None and data.time_zone not in TIME_ZONES:
+        raise InvalidInput("there is no such time zone", field="time_zone", code="zone")
 
 
 def _check_hours(country: str, given: Mapping[str, Any]) -> None:
@@ -196,6 +199,7 @@ def _page(form: Form[Organisation]) -> str:
         rows=_rows(),
         usual=schedule.DEFAULT_WINDOW,
         countries=countries(),
+        zones=[(one, one.replace("_", " ")) for one in sorted(TIME_ZONES) if "/" in one or one == "UTC"],
         days=DAYS,
         demo=_known()["demo"],
         frequency=_known()["frequency"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from broadcaster.core.templates_lint import Problem
@@ -94,7 +94,7 @@ class Forecast:
 
 def plain(value: Any) -> Any:
     """Return *value* as JSON holds it."""
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}

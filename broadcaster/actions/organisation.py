@@ -11,6 +11,7 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core import pacing
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import Changed
+from broadcaster.core.schedule import country_zones
 from broadcaster.storage import log
 from broadcaster.storage.tables import Setting
 
@@ -18,6 +19,7 @@ from broadcaster.storage.tables import Setting
 DEFAULTS: dict[str, Any] = {
     "name": "",
     "default_region": "FR",  #: country of phone numbers written without a prefix
+    "time_zone": "",  #: whose days the calendar shows; empty: the first zone of the default region
     "default_language": "en",
     "languages": ["en", "fr"],
     "currency": "EUR",
@@ -31,6 +33,11 @@ def setting(session: Session, key: str) -> Any:
     """Return one setting, its default if it was never set."""
     row = session.get(Setting, key)
     return DEFAULTS[key] if row is None else json.loads(row.value)
+
+
+def time_zone(session: Session) -> str:
+    """Return the zone on whose clocks the organisation counts its days."""
+    return str(setting(session, "time_zone")) or next(iter(country_zones(setting(session, "default_region"))), "UTC")
 
 
 def frequency_limits(session: Session) -> tuple[pacing.Limit, ...]:

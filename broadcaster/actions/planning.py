@@ -73,7 +73,7 @@ def _next_date(session: Session, campaign: Campaign, plan: Plan, now: datetime) 
     if not plan.schedule.repeat:
         return plan.schedule
     assert campaign.scheduled_for is not None, "launch has set it"
-    date = campaign.scheduled_for + (campaign.scheduled_for - plan.planned_at(campaign.scheduled_for))
+    date = plan.date_of(campaign.scheduled_for)
     while (later := plan.schedule.following(date)) and plan.planned_at(later[0]) <= now:
         log.record(session, CampaignMoved(campaign_id=campaign.id, verb="missed"), at=now)
         [date] = later

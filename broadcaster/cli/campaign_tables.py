@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlmodel import Session
 
+from broadcaster.actions.calendar import Calendar
 from broadcaster.actions.forecast_people import Page
 from broadcaster.actions.forecast_result import Forecast, plain
 from broadcaster.actions.report_person import Explanation
@@ -101,6 +102,21 @@ def print_rows(what: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -
     widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
     for line in cells:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_calendar(found: Calendar, *, as_json: bool) -> None:
+    """Print the days of a month on which there is something."""
+    days = [told(one) for one in found.days if one.entries or one.closed]
+    if as_json:
+        print_json({"month": str(found.month), "zone": found.zone, "days": days})
+        return
+    click.echo(f"{found.month}, {found.zone}" + ("" if days else ": nothing"))
+    for one in found.days:
+        if one.closed:
+            click.echo(f"{one.day}  public holiday in {', '.join(one.closed)}")
+        for entry in one.entries:
+            own = ", in each person's own time" if entry.local else ""
+            click.echo(f"{one.day}  {entry.at:%H:%M}  {entry.state:<9}  {entry.campaign_id}  {entry.name}{own}")
 
 
 def print_people(page: Page, *, as_json: bool) -> None:

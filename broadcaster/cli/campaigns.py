@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from broadcaster.actions import campaigns as verbs
 from broadcaster.actions import forecast, forecast_people, report_person, report_unknown, reports
+from broadcaster.actions.calendar import calendar_of
 from broadcaster.actions.forecast_result import Forecast
 from broadcaster.cli import campaign_tables as tables
 from broadcaster.cli.campaign_tables import find
@@ -52,6 +53,15 @@ def show_(obj: Context, campaign: str, as_json: bool) -> None:
         row = find(session, Campaign, campaign)
         told = {**tables.row_of(row), "plan": row.plan, "revision": row.revision}
     show({**told, "progress": reports.progress(obj.runtime(), told["id"]).told()}, as_json=as_json)
+
+
+@campaigns.command("calendar")
+@click.option("--month", default="", help="Such as 2026-11; not given: this one.")
+@AS_JSON
+@click.pass_obj
+def calendar(obj: Context, month: str, as_json: bool) -> None:
+    """Show what went out in a month and what will, and the public holidays, on the organisation's clocks."""
+    tables.print_calendar(calendar_of(obj.runtime(), month), as_json=as_json)
 
 
 @campaigns.command("create")

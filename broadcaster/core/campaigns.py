@@ -137,6 +137,10 @@ class Plan(BaseModel):
         """Return when the run of *date* is planned: earlier, where a day begins first."""
         return date - EARLIEST_ZONE if self.schedule.local else date
 
+    def date_of(self, planned_at: datetime) -> datetime:
+        """Return the date whose run is planned at this time."""
+        return planned_at + (planned_at - self.planned_at(planned_at))
+
     def on(self, date: datetime) -> Plan:
         """Return the plan of one date of a rule."""
         return self.model_copy(update={"schedule": self.schedule.on(date)})

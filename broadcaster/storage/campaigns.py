@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from sqlmodel import Session, col, func, select
 
-from broadcaster.core.campaigns import CampaignState
+from broadcaster.core.calendar import Known
+from broadcaster.core.campaigns import CampaignState, Plan
 from broadcaster.storage.tables import Batch, Campaign, Contact, Run
+
+_TO_COME = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
 
 
 def locked(session: Session, campaign_id: int) -> Campaign | None:
@@ -62,3 +67,26 @@ def batches_of_cancelled(session: Session, *, now: datetime, most: int) -> list[
         .where((col(Batch.lease_until).is_(None)) | (col(Batch.lease_until) < now))
     )
     return list(session.exec(query.limit(most).with_for_update(of=Batch, skip_locked=True)).all())
+
+
+def between(session: Session, start: datetime, end: datetime) -> list[Known]:
+    """Return, in one query, the campaigns with a run between two instants, and all that may go out some day."""
+    joined = (col(Run.campaign_id) == Campaign.id) & (col(Run.not_before) >= start) & (col(Run.not_before) < end)
+    query = select(Campaign, Run.not_before, Run.state).outerjoin(Run, joined)
+    query = query.where(
+        col(Run.id).is_not(None) | col(Campaign.state).in_(_TO_COME), col(Campaign.archived_at).is_(None)
+    )
+    rows: Sequence[tuple[Campaign, datetime | None, str]]
+    rows = session.exec(query.order_by(col(Campaign.id), col(Run.ordinal))).all()
+    return [
+        Known(
+            campaign_id=row.id,
+            name=row.name,
+            state=row.state,
+            plan=Plan.model_validate(row.plan),
+            scheduled_for=row.scheduled_for,
+            state_changed_at=row.state_changed_at,
+            runs=tuple((at, state) for _, at, state in some if at is not None),
+        )
+        for row, some in ((row, list(some)) for row, some in groupby(rows, key=itemgetter(0)))
+    ]

@@ -218,3 +218,13 @@ def test_templates_are_checked_and_shown(terminal: Terminal) -> None:
     assert "optout_missing" in [one["code"] for one in found["problems"]]
     with pytest.raises(InvalidInput):
         terminal.run(templates, *again, terminal.file({"sms": {"text": "x"}}))
+
+
+def test_the_calendar_as_text_and_as_json(runtime: Runtime, tmp_path: Path) -> None:
+    terminal = Terminal(runtime, tmp_path)
+    found = terminal.json(campaigns, "calendar", "--month", "2026-11")
+    assert (found["month"], found["zone"]) == ("2026-11", "Europe/Paris")
+    assert [one["day"] for one in found["days"]] == ["2026-11-01", "2026-11-11"]
+    assert "2026-11-11  public holiday in FR" in terminal.run(campaigns, "calendar", "--month", "2026-11")
+    with pytest.raises(InvalidInput):
+        terminal.run(campaigns, "calendar", "--month", "November")
