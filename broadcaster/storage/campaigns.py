@@ -76,8 +76,8 @@ def between(session: Session, start: datetime, end: datetime) -> list[Known]:
     query = query.where(
         col(Run.id).is_not(None) | col(Campaign.state).in_(_TO_COME), col(Campaign.archived_at).is_(None)
     )
-    rows: Sequence[tuple[Campaign, datetime | None, str]]
-    rows = session.exec(query.order_by(col(Campaign.id), col(Run.ordinal))).all()
+    ordered = session.exec(query.order_by(col(Campaign.id), col(Run.ordinal)))
+    rows: list[tuple[Campaign, datetime | None, str]] = list(ordered)  # no run: an outer join
     return [
         Known(
             campaign_id=row.id,
