@@ -13,21 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broadcaster.core.keywords import VERSION, Intent, Scope, classify, folding, lexicon
-from broadcaster.core.keywords.words import LANGUAGES
+from broadcaster.core.keywords.languages import COMMON, LANGUAGES, Language
+from broadcaster.core.keywords.symbols import CLASSES, known
 
 CORPUS = [json.loads(line) for line in (Path(__file__).parent / "corpus.jsonl").read_text("utf-8").splitlines()]
 
 EVERY_WORD = [
-    pytest.param(words.code, intent, word, weak, id=f"{words.code}-{word}")
-    for words in LANGUAGES
-    for intent, listed, weak in (
-        (Intent.OPT_OUT, words.stop, False),
-        (Intent.OPT_OUT, words.weak_stop, False),
-        (Intent.OPT_IN, words.join, False),
-        (Intent.OPT_IN, words.weak_join, True),
-        (Intent.HELP, words.help, False),
+    pytest.param(language.code, intent, word, weak, id=f"{language.code}-{word}")
+    for language in (COMMON, *LANGUAGES)
+    for intent, name, weak in (
+        (Intent.OPT_OUT, "say_stop", False),
+        (Intent.OPT_OUT, "say_stop_weak", False),
+        (Intent.OPT_IN, "say_start", False),
+        (Intent.OPT_IN, "say_start_weak", True),
+        (Intent.HELP, "say_help", False),
     )
-    for word in dict.fromkeys(listed)
+    for word in language.lists.get(name, ())
 ]
 
 
@@ -65,6 +66,12 @@ def _ascii_id(row: dict[str, Any]) -> str:
 @pytest.mark.parametrize("row", _rows("keyword", "folding", "courtesy", "typo"), ids=_ascii_id)
 def test_a_stop_word_stops_however_it_is_written(row: dict[str, Any]) -> None:
     assert _decided(row).intent is Intent.OPT_OUT
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
+def test_a_language_has_only_lists_that_are_read(language: Language) -> None:
+    known = {*CLASSES, "say_stop", "say_stop_weak", "say_start", "say_start_weak", "say_help"}
+    assert set(language.written) <= known | {"greeting", "topic", "not_typo", "prefixes"}
 
 
 @pytest.mark.parametrize("langs, least", [(("en", "fr"), 0.98), (("xx", "de"), 0.90)])
@@ -194,5 +201,5 @@ def test_a_long_stop_word_survives_one_slip(word: str, data: st.DataObject) -> N
         word[:at] + word[at + 1] + word[at] + word[at + 2 :],
     )
     slip = data.draw(st.sampled_from(slips))
-    if slip == folding.fold(slip) and slip not in lexicon.NOT_TYPOS and slip not in lexicon.KEYWORDS:
+    if slip == folding.fold(slip) and slip not in lexicon.NOT_TYPOS | lexicon.KEYWORDS.keys() and not known(slip):
         assert lexicon.corrected(slip) in lexicon.LONG

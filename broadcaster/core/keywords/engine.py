@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from broadcaster.core.keywords import folding, lexicon, signals
-from broadcaster.core.keywords.grammar import GRAMMARS
+from broadcaster.core.keywords import folding, lexicon, patterns
 from broadcaster.core.keywords.intents import Intent
+from broadcaster.core.keywords.symbols import CLASSES, readings
 
-VERSION = "1"  #: raise it with every change of words or patterns; it is stored with each decision
+VERSION = "2"  #: raise it with every change of words or patterns; it is stored with each decision
 
 
 class Scope(StrEnum):
@@ -45,11 +45,11 @@ _NOTHING = Decision(Intent.NONE, "none")
 
 
 def _without_courtesy(folded: str) -> list[str]:
-    folded = signals.SIGNED.sub("", signals.GREETED.sub("", folded))
+    folded = lexicon.SIGNED.sub("", lexicon.GREETED.sub("", folded))
     return [
         word
         for word in folded.split()
-        if word != folding.BREAK and word not in lexicon.COURTESY and not signals.NUMBER.fullmatch(word)
+        if word != folding.BREAK and word not in lexicon.COURTESY and not lexicon.NUMBER.fullmatch(word)
     ]
 
 
@@ -83,15 +83,16 @@ def _counts(known: tuple[Intent, str, bool], folded: str, open_question: bool) -
     intent, _, weak = known
     if not weak:
         return True
-    return open_question if intent is Intent.OPT_IN else _cut(folded) == folded
+    return (
+        open_question if intent is Intent.OPT_IN else all(CLASSES["idiom"] not in read for _, read in readings(folded))
+    )
 
 
-def _cut(folded: str) -> str:
-    """Return *folded* without idioms, negated stops and other objects, each replaced by ``~``."""
-    for grammar in GRAMMARS:
-        for pattern in grammar.ignore:
-            folded = pattern.sub(" ~ ", folded)
-    return " ".join(folded.split())
+def _cut(read: str) -> str:
+    """Return a reading without idioms, denied stops and other objects, each replaced by one idiom."""
+    for pattern in patterns.CUT:
+        read = pattern.sub(CLASSES["idiom"], read)
+    return read
 
 
 def _listed(folded: str, open_question: bool) -> Decision | None:
@@ -122,34 +123,34 @@ def _signed_off(folded: str) -> Decision | None:
 
 
 def _asked(folded: str) -> Decision | None:
-    """Decide by tiers 2 and 3: a request to stop, a rights request, or doubt."""
-    left = signals.INSTRUCTION.sub("", folded) if folded.count(" ") >= 5 else folded
-    left = " ".join(lexicon.corrected(word) if len(word) >= 8 else word for word in left.split())
-    left = _cut(left)
-    scope = Scope.EVERYWHERE if signals.EVERYWHERE.search(left) else Scope.CHANNEL
-    for table, intent in (("rights", Intent.RIGHTS), ("stop", Intent.OPT_OUT), ("doubt", Intent.UNSURE)):
-        for grammar in GRAMMARS:
-            for rule, pattern in getattr(grammar, table):
-                if pattern.search(left):
-                    return Decision(intent, rule, scope)
-    if signals.HINT.search(left):
-        return Decision(Intent.UNSURE, "un.stop-word")
-    return Decision(Intent.UNSURE, "un.weak-word") if signals.WEAK_HINT.match(left) else None
+    """Decide by tiers 2 and 3: a rights request, a request to stop, or doubt."""
+    words = (lexicon.corrected(word) if len(word) >= lexicon.LONG_IN_SENTENCE else word for word in folded.split())
+    read = [(language, _cut(text)) for language, text in readings(" ".join(words))]
+    everywhere = any(CLASSES["everywhere"] in text for _, text in read)
+    scope = Scope.EVERYWHERE if everywhere else Scope.CHANNEL
+    for table, prefix, intent in _SENTENCES:
+        for language, text in read:
+            for rule, pattern in table.items():
+                if pattern.search(text):
+                    return Decision(intent, f"{prefix}.{language}.{rule}", scope)
+    return None
+
+
+_SENTENCES = (
+    (patterns.RIGHTS, "rt", Intent.RIGHTS),
+    (patterns.STOP, "rq", Intent.OPT_OUT),
+    (patterns.DOUBT, "un", Intent.UNSURE),
+)
 
 
 def _whole(folded: str) -> Decision | None:
     """Decide by whole-message sentences: joining and help, which a stray word must never trigger."""
-    text = " ".join(lexicon.bare(signals.SIGNED.sub("", signals.GREETED.sub("", folded))).split())
-    bare = " ".join(
-        word
-        for word in text.split()
-        if word not in ("please", "pls", "svp", "stp", "bonjour", "hello", "hi", "merci", "thanks")
-    )
-    for intent, table in ((Intent.HELP, "help"), (Intent.OPT_IN, "join")):
-        for grammar in GRAMMARS:
-            for rule, pattern in getattr(grammar, table):
-                if pattern.fullmatch(bare):
-                    return Decision(intent, rule)
+    read = readings(lexicon.SIGNED.sub("", lexicon.GREETED.sub("", folded)))
+    for table, prefix, intent in ((patterns.HELP, "he", Intent.HELP), (patterns.JOIN, "in", Intent.OPT_IN)):
+        for language, text in read:
+            for rule, pattern in table.items():
+                if pattern.fullmatch(text):
+                    return Decision(intent, f"{prefix}.{language}.{rule}")
     return None
 
 
@@ -164,8 +165,8 @@ def classify(text: str, *, recent: Sequence[str] = (), open_question: bool = Fal
     if not folded:
         return _NOTHING
     decision = _signed_off(folded) or _listed(folded, open_question)
-    if decision is None:
-        decision = _asked(folded) or _whole(folded) or _NOTHING
-    if decision.closes and signals.REVERSAL.search(folded):
+    if decision is None or decision.intent in (Intent.OPT_IN, Intent.HELP):  # any sign of a refusal comes first
+        decision = _asked(folded) or decision or _whole(folded) or _NOTHING
+    if decision.closes and any(CLASSES["mistake"] in read for _, read in readings(folded)):
         return Decision(Intent.UNSURE, "un.reversal")
     return decision

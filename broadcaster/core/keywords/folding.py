@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-MAX_CHARACTERS = 2000  #: the beginning and the end of a longer text are read, so that no text costs more than this
+MAX_CHARACTERS = 1500  #: the beginning and the end of a longer text are read, so that no text costs more than this
 _TAIL = 500
 BREAK = "|"
 STOP_SIGN = "stopsign"  #: what a stop sign or a raised hand becomes
@@ -31,8 +31,10 @@ _FOOTER = re.compile(
 )
 _REACTION = re.compile(
     r"^\s*(?:liked|loved|laughed at|emphasi[sz]ed|disliked|questioned|reacted .{1,20} to|a aimé|a adoré|n'a pas aimé"
-    r"|a ri à|a ri de|a mis en évidence|a réagi .{1,20} à|(?:hat )?gefällt|le gustó|le encantó|\W{1,8} to)"
-    r"\s*[“\"«„].*[”\"»“]\s*\.?\s*$",
+    r"|a ri à|a ri de|a mis en évidence|a réagi .{1,20} à|(?:hat )?gefällt|le gustó|le encantó|le dio risa"
+    r"|ha aggiunto un|ha messo|ha riso|gostou de|adorou|riu de|vond|vindt"
+    r"|polubi\w{1,3}|líbí se|вподоба\w{1,3}|понравил\w{1,3}|أعجب\w{0,4}|beğen\w{1,3}|いいね|赞了|讚了|\W{1,8} to)"
+    r"(?:\s\w{1,12}){0,4}\s*[“\"«„「].*[”\"»“」]\s*\.?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 _NOISE = re.compile(
@@ -41,12 +43,13 @@ _NOISE = re.compile(
 )
 _PROMO_CODE = re.compile(r"\b(code(?: promo)?)\s*:?\s+([A-Z0-9]{4,16})\b")
 _SIGNS = re.compile("[\U0001f6d1\u270b\U0001f6ab\u26d4]\ufe0f?")
-_CONTRACTION = re.compile(r"(?<=\w)'(?=(?:t|s|m|re|ve|ll|d)\b)")
-_CLAUSE_END = re.compile(r"[.!?;:,\n…()。、!?,،؛؟]+")
+CONTRACTION = re.compile(r"(?<=\w)'(?=(?:t|s|m|re|ve|ll|d)\b)")
+_CLAUSE_END = re.compile(r"[.!?;:,\n…()。、!?,،؛؟।]+|\s[-–—]+\s")
 _NOT_WORD = re.compile(r"[^\w|]+|_+")
 _SPELT = re.compile(r"(?<![a-z0-9])(?:[a-z][ .\-_*|]{1,3}){3,}[a-z](?![a-z0-9])")
 _BETWEEN_LETTERS = re.compile(r"(?<=[a-z])[01](?=[a-z])")
 _LONG_RUN = re.compile(r"([^\W\d])\1{2,}")
+_REPEATED = re.compile(r"\b(\w+(?: \w+){0,5}?)(?: \1\b){2,}")
 _SPACES = re.compile(r"\s+")
 _BREAKS = re.compile(r"(?: ?\|)+ ?")
 
@@ -108,25 +111,41 @@ _CYRILLIC = str.maketrans("cto", "сто")
 _DISGUISED_KEYWORDS = frozenset({"stop", "stopp", "ctop", "cancel", "quit", "arret", "arrete", "optout", "remove"})
 
 
+class _Without(dict[int, int | None]):
+    """A table for ``str.translate`` that drops characters of a Unicode category and remembers which."""
+
+    def __init__(self, category: str) -> None:
+        self.category = category
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if unicodedata.category(chr(code)).startswith(self.category) else code
+        return self[code]
+
+
+_WITHOUT_CONTROLS = _Without("Cf")
+_WITHOUT_MARKS = _Without("M")
+
+
 def plain(text: str) -> str:
     """Return *text* in lower case without marks, in one spelling of each letter."""
-    text = unicodedata.normalize("NFKC", text.translate(_LETTERS))[:MAX_CHARACTERS]
-    text = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    text = unicodedata.normalize("NFKC", text.translate(_LETTERS))
+    text = text.translate(_WITHOUT_CONTROLS)
     text = unicodedata.normalize("NFD", text.casefold().translate(_LETTERS))
-    return "".join(character for character in text if unicodedata.category(character) != "Mn")
+    return text.translate(_WITHOUT_MARKS)
 
 
 def fold(text: str) -> str:
     """Return the words of *text*, folded, one space apart, with ``|`` between clauses."""
     text = _SIGNS.sub(f" {STOP_SIGN} ", text)
     text = _NOISE.sub(" ", _PROMO_CODE.sub(r"\1 ", text))
-    text = _CONTRACTION.sub("", plain(text).replace("$", "s")).replace("€", " ")
+    text = CONTRACTION.sub("", plain(text)[: 2 * MAX_CHARACTERS].replace("$", "s")).replace("€", " ")
     text = _CLAUSE_END.sub(f" {BREAK} ", text)
     text = _SPELT.sub(lambda spelt: re.sub(r"[^a-z]", "", spelt.group()), text)
     text = _NOT_WORD.sub(" ", text)
     text = " ".join(_unmask(word) for word in text.split())
     text = _LONG_RUN.sub(r"\1", _BETWEEN_LETTERS.sub(lambda digit: "o" if digit.group() == "0" else "l", text))
-    return _BREAKS.sub(f" {BREAK} ", _SPACES.sub(" ", text)).strip(" |")
+    text = _REPEATED.sub(r"\1", _SPACES.sub(" ", text))
+    return _BREAKS.sub(f" {BREAK} ", text).strip(" |")
 
 
 def without_quotes(folded: str, recent: Sequence[str]) -> str:

@@ -2,77 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from broadcaster.core.keywords import folding
 from broadcaster.core.keywords.intents import Intent
-from broadcaster.core.keywords.words import LANGUAGES
+from broadcaster.core.keywords.languages import COMMON, LANGUAGES
+from broadcaster.core.keywords.symbols import known
 
 FUZZY_LENGTH = 6  #: letters; shorter words have too many neighbours that mean something else ("shop", "step", "post")
 
-#: A word after "stop" that names what to stop; the caller knows whether such a purpose exists.
-TOPICS = frozenset((
-    "promo", "promos", "promotion", "promotions", "offer", "offers", "offre", "offres", "newsletter",
-    "newsletters", "news", "event", "events", "evenement", "evenements", "marketing", "deals", "sales",
-    "soldes", "alerts", "alertes", "actus", "actualites", "invitations", "surveys", "sondages",
-))  # fmt: skip
-#: Words one slip away from a long keyword that mean something else.
-NOT_TYPOS = frozenset((
-    "remote", "removed", "cancer", "cancels", "removes", "removal", "arrive", "arrives", "arrivez", "arriver",
-    "resume", "revoked", "revokes", "arrets", "stopper", "stopped", "support", "suport", "subscribe",
-    "resubscribe", "arriere", "stapler", "stoppers",
-))  # fmt: skip
-
-
-def _spellings(word: str) -> set[str]:
-    """Return the folded forms under which a listed word is known, German ``ue`` for ``ü`` included."""
-    umlauts = str.maketrans({"ü": "ue", "ö": "oe", "ä": "ae"})
-    return {bare(folding.fold(form)) for form in (word, word.casefold().translate(umlauts))}
+LONG_IN_SENTENCE = 8  #: letters; inside a sentence only longer words are taken for a mistyped one
+NUMBER = re.compile(r"\d{3,6}")
 
 
 def bare(folded: str) -> str:
     return " ".join(word for word in folded.split() if word != folding.BREAK)
 
 
+#: List -> what its phrases mean as a whole message, and whether they are weak.
+_SAID = {
+    "say_stop": (Intent.OPT_OUT, False),
+    "say_stop_weak": (Intent.OPT_OUT, True),
+    "say_start": (Intent.OPT_IN, False),
+    "say_help": (Intent.HELP, False),
+    "say_start_weak": (Intent.OPT_IN, True),
+}
+
+
 def _index() -> dict[str, tuple[Intent, str, bool]]:
     """Return phrase -> (intent, rule, whether it is weak); earlier languages name a shared word's rule."""
     index: dict[str, tuple[Intent, str, bool]] = {}
-    for words in LANGUAGES:
-        lists = (
-            (Intent.OPT_OUT, words.stop, False),
-            (Intent.OPT_OUT, words.weak_stop, True),
-            (Intent.OPT_IN, words.join, False),
-            (Intent.HELP, words.help, False),
-            (Intent.OPT_IN, words.weak_join, True),
-        )
-        for intent, listed, weak in lists:
-            for word in listed:
-                for spelling in _spellings(word):
-                    index.setdefault(spelling, (intent, f"kw.{words.code}.{spelling.replace(' ', '-')}", weak))
+    for language in (COMMON, *LANGUAGES):
+        for name, (intent, weak) in _SAID.items():
+            for phrase in language.lists.get(name, ()):
+                word = phrase if language.spaced else phrase.replace(" ", "")
+                index.setdefault(word, (intent, f"kw.{language.code}.{word.replace(' ', '-')}", weak))
     return index
 
 
+def _all(name: str) -> Iterator[str]:
+    for language in (COMMON, *LANGUAGES):
+        yield from language.lists.get(name, ())
+
+
 KEYWORDS = _index()
-COURTESY = frozenset(
-    part for words in LANGUAGES for word in words.courtesy for form in _spellings(word) for part in form.split()
-)
+COURTESY = frozenset(part for phrase in _all("courtesy") for part in phrase.split())
+TOPICS = frozenset(_all("topic"))  #: after "stop", what to stop; the caller knows whether such a purpose exists
+#: Words one slip away from a long keyword that mean something else.
+NOT_TYPOS = frozenset(_all("not_typo"))
+#: What stands at either end of a message without spaces and adds nothing, the longest first.
 AFFIXES = tuple(
     sorted(
-        (
-            form
-            for words in LANGUAGES
-            if words.code in ("ja", "zh")
-            for word in words.courtesy
-            for form in _spellings(word)
-        ),
+        (phrase for language in LANGUAGES if not language.spaced for phrase in language.lists["courtesy"]),
         key=len,
+        reverse=True,
     )
-)[::-1]
+)
+_NAMES = r"(?: \w+){0,2}"
+GREETED = re.compile(rf"^(?:{'|'.join(_all('greeting'))}){_NAMES} \| ")
+SIGNED = re.compile(rf" (?:\| )?(?:{'|'.join(_all('thanks'))})(?: \|)?{_NAMES}$")
 LONG = frozenset(
     word
     for word, (intent, _, _) in KEYWORDS.items()
-    if intent is Intent.OPT_OUT and len(word) >= FUZZY_LENGTH and word.isascii() and " " not in word
+    if intent is Intent.OPT_OUT and len(word) >= FUZZY_LENGTH and " " not in word and word.isalpha()
 )
 
 
@@ -104,13 +98,7 @@ def _one_slip(left: str, right: str) -> bool:
 @lru_cache(maxsize=4096)
 def corrected(word: str) -> str:
     """Return the long stop word that *word* misses by one slip, else *word*."""
-    if (
-        not FUZZY_LENGTH - 1 <= len(word) <= 24
-        or not word.isascii()
-        or word in LONG
-        or word in NOT_TYPOS
-        or word in KEYWORDS
-    ):
+    if not FUZZY_LENGTH - 1 <= len(word) <= 24 or word in NOT_TYPOS or word in KEYWORDS or known(word):
         return word
     for form in _shortened(word):
         for candidate in sorted(_NEAR.get(form, ())):

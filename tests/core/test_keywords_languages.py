@@ -1,0 +1,87 @@
+"""The same gates for every language, over messages written before the words that understand them.
+
+A third of the messages, chosen by a hash, was never looked at while words were added; its rates are asserted apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from broadcaster.core.keywords import Intent, classify
+
+_FOLDER = Path(__file__).parent / "messages"
+LANGUAGES = sorted(path.stem for path in _FOLDER.glob("*.txt"))
+
+
+class Written(NamedTuple):
+    """One message and what its writer wanted."""
+
+    text: str
+    wanted: str
+    held_out: bool
+
+
+def _read(language: str) -> list[Written]:
+    written, wanted, number = [], "", 0
+    for line in (_FOLDER / f"{language}.txt").read_text("utf-8").splitlines():
+        if line.startswith("["):
+            wanted, number = line.strip("[]"), 0
+        elif line:
+            number += 1
+            digest = hashlib.sha256(f"{language}-{wanted}-{number}".encode()).digest()
+            written.append(Written(line, wanted, digest[0] % 3 == 0))
+    return written
+
+
+MESSAGES = {language: _read(language) for language in LANGUAGES}
+
+
+def _share(language: str, wanted: str, held_out: bool, *, not_in: set[Intent]) -> tuple[float, list[str]]:
+    """Return the share of messages understood as something else than *not_in*, and their texts."""
+    asked = [one for one in MESSAGES[language] if one.wanted == wanted and one.held_out is held_out]
+    wrong = [one.text for one in asked if classify(one.text).intent not in not_in]
+    return len(wrong) / len(asked), wrong
+
+
+pytestmark = [
+    pytest.mark.parametrize("language", LANGUAGES),
+    pytest.mark.parametrize("held_out", [False, True], ids=["tuned", "held-out"]),
+]
+CLOSED = {Intent.OPT_OUT, Intent.UNSURE, Intent.RIGHTS}
+
+
+def test_a_request_to_stop_closes(language: str, held_out: bool) -> None:
+    share, missed = _share(language, "opt_out", held_out, not_in=CLOSED)
+    assert share <= (0.02 if language in ("en", "fr") and not held_out else 0.10), missed
+
+
+def test_a_rights_request_closes(language: str, held_out: bool) -> None:
+    share, missed = _share(language, "rights", held_out, not_in=CLOSED)
+    assert share <= 0.20, missed
+
+
+def test_a_request_to_start_again_is_understood(language: str, held_out: bool) -> None:
+    share, missed = _share(language, "opt_in", held_out, not_in={Intent.OPT_IN})
+    assert share <= 0.20, missed
+
+
+def test_a_call_for_help_is_understood(language: str, held_out: bool) -> None:
+    share, missed = _share(language, "help", held_out, not_in={Intent.HELP})
+    assert share <= 0.03, missed
+
+
+def test_ordinary_messages_stop_little(language: str, held_out: bool) -> None:
+    opened = set(Intent) - {Intent.OPT_OUT}
+    share, stopped = _share(language, "ordinary", held_out, not_in=opened)
+    assert share <= (0.03 if language in ("en", "fr") else 0.06), stopped
+    share, held = _share(language, "ordinary", held_out, not_in=set(Intent) - CLOSED)
+    assert share <= 0.10, held
+
+
+def test_nothing_but_a_clear_request_is_an_opt_in(language: str, held_out: bool) -> None:
+    others = [one for one in MESSAGES[language] if one.wanted != "opt_in" and one.held_out is held_out]
+    assert [one.text for one in others if classify(one.text).intent is Intent.OPT_IN] == []
