@@ -12,6 +12,7 @@ from typing import Protocol
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
+from broadcaster.actions.consent import Recorded
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
 from broadcaster.core.deliveries import Outcome
@@ -61,11 +62,14 @@ def block(runtime: Runtime, session: Session, step_id: int, address_id: int, cod
     )
 
 
-def mark_invalid(runtime: Runtime, session: Session, address_id: int, code: str) -> None:
-    """Note that nobody is at an address: nothing more is tried there, and no consent stands for whoever comes next."""
+def mark_invalid(runtime: Runtime, session: Session, address_id: int, code: str) -> Recorded | None:
+    """Note that nobody is at an address: nothing more is tried there, and no consent stands for whoever comes next.
+
+    Returns None if that had been noted before.
+    """
     row = session.get_one(Address, address_id)
     if row.status != "ok":
-        return
+        return None
     now = runtime.db.now(session)
     row.status, row.status_reason = "invalid", code[:60]
     session.add(row)
@@ -81,4 +85,4 @@ def mark_invalid(runtime: Runtime, session: Session, address_id: int, code: str)
         clock=OUR_CLOCK,
         evidence={"provider_code": code[:60]},
     )
-    consent_actions.record_in(runtime, session, [gone])
+    return consent_actions.record_in(runtime, session, [gone])

@@ -86,8 +86,7 @@ def _try_one(runtime: Runtime, config: AccountConfig, event: ChannelEvent) -> Re
     with runtime.db.transaction(f"provider:{config.id}") as session:
         now = runtime.db.now(session)
         if isinstance(event, Receipt):
-            receipts.keep(runtime, session, config, event, now)
-            return None
+            return receipts.keep(runtime, session, config, event, now)
         address, step_id = _who(runtime, session, config, event, now)
         if address is not None:
             address = people.lock_address(session, address.id)  # one word at a time from each person

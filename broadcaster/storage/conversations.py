@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import case
 from sqlmodel import Session, col, select
 
 from broadcaster.core.deliveries import Outcome, Reason, ReceiptKind, later_receipt
@@ -117,6 +118,13 @@ def settle_abandoned(session: Session, *, now: datetime) -> None:
     session.connection().execute(_ABANDONED, {"now": now})
 
 
+def step_of_receipt(session: Session, values: dict[str, Any]) -> Step | None:
+    """Return the step that the values of a receipt mean, also while its call is under way; None if nobody knows."""
+    referred = select(Step).where(Step.id == values["step"], Step.attempt == values["attempt"])
+    step = session.exec(referred.where(Step.account_id == values["account"])).first() if values["step"] else None
+    return step or step_by_provider_id(session, values["account"], values["provider_id"])
+
+
 def step_by_provider_id(session: Session, account_id: int, provider_id: str) -> Step | None:
     """Return the step a provider means."""
     query = select(Step).where(Step.provider_id == provider_id, Step.account_id == account_id)
@@ -153,11 +161,14 @@ def match_receipts(session: Session, *, most: int = 500) -> list[tuple[int, Rece
 
 
 def _locked_step(session: Session, receipt: ReceiptEvent) -> Step | None:
-    """Return the step a receipt means, locked: two receipts at once must not overwrite one another."""
+    """Return the step a receipt means, locked: two receipts at once must not overwrite one another.
+
+    Our own reference goes before the provider's id, which some providers give to two messages.
+    """
     named = (col(Step.provider_id) == receipt.provider_id) & (col(Step.account_id) == receipt.account_id)
-    rule = named if receipt.step_id is None else named | (col(Step.id) == receipt.step_id)
-    query = select(Step).where(rule).with_for_update().execution_options(populate_existing=True)
-    return session.exec(query).first()
+    referred = col(Step.id) == receipt.step_id
+    query = select(Step).where(named | referred).order_by(case((referred, 0), else_=1), col(Step.id)).limit(1)
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).first()
 
 
 def _apply(session: Session, step: Step, receipt: ReceiptEvent) -> None:

@@ -136,11 +136,12 @@ class Database:
             self.engine.connect().execution_options(**options) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
-            connection.info["reading"] = not writing
+            info = connection.info  # a connection that was cut meanwhile has none to ask for
+            info["reading"] = not writing
             try:
                 yield session
             finally:
-                connection.info["reading"] = False
+                info["reading"] = False
 
     def now(self, session: Session) -> datetime:
         """Return the time by the database's clock, aware, UTC."""

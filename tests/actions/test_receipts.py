@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,7 @@ from broadcaster.core.messages import Receipt
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.twilio import FakeTwilio
 from broadcaster.storage import conversations
-from tests.actions.scene import Scene
+from tests.actions.scene import Scene, until
 from tests.actions.talk import NOW, a_key, standing, tell, together
 
 
@@ -94,6 +96,32 @@ def test_a_failed_receipt_fails_the_step_and_a_block_reaches_the_ledger(sent: tu
     assert state_of(s, provider_id) == [("failed", "provider_opt_out", "failed")]
     assert "objected" in {standing(s, 1), standing(s, 2)}
     assert s.verified().problems == []
+
+
+def test_a_block_is_obeyed_before_its_receipt_is_answered(s: Scene, fake: FakeTwilio) -> None:
+    """Also where it overtakes the answer to its own message: another campaign may be about to write to them."""
+    fake.slow_seconds = 0.5
+    fake.script(Behaviour.SLOW, Behaviour.SLOW)
+    s.launch()
+    sending = threading.Thread(target=s.drain)
+    sending.start()
+    until(lambda: len(fake.recorded) == 2, what="both on the wire")
+    [(step, attempt)] = s.rows("SELECT id, attempt FROM step WHERE address_id = :a", a=s.people[0][1])
+    told = receipt("SMearly", ReceiptKind.FAILED, reference=f"s{step}.{attempt}")
+    [recorded] = tell(s, dataclasses.replace(told, outcome=Outcome.RECIPIENT_OPTED_OUT))
+    assert (standing(s, 1), list(recorded.closed), recorded.in_flight) == ("objected", [s.people[0][1]], 0)
+    sending.join()
+    tell(s, dataclasses.replace(told, outcome=Outcome.RECIPIENT_OPTED_OUT))
+    assert s.rows("SELECT count(*) FROM consent_event WHERE action = 'objected'") == [(1,)]
+
+
+def test_a_receipt_goes_to_the_step_it_names_though_two_have_one_id(sent: tuple[Scene, str]) -> None:
+    s, _ = sent
+    s.change("UPDATE step SET provider_id = 'SMsame'")
+    steps = s.rows("SELECT id, attempt FROM step ORDER BY id")
+    for (step, attempt), kind in zip(steps, (ReceiptKind.DELIVERED, ReceiptKind.FAILED), strict=True):
+        tell(s, receipt("SMsame", kind, reference=f"s{step}.{attempt}"))
+    assert s.rows("SELECT receipt FROM step ORDER BY id") == [("delivered",), ("failed",)]
 
 
 def test_proof_of_delivery_outlives_a_failed_receipt(sent: tuple[Scene, str]) -> None:

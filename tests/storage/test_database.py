@@ -210,6 +210,27 @@ def test_a_locked_database_says_that_it_does_not_answer_now(sqlite_url: str, mon
     assert caught.value.message == "the database does not answer now: database is locked"
 
 
+@pytest.mark.parametrize("writing", [True, False])
+def test_a_connection_that_is_cut_is_a_database_that_does_not_answer_now(postgres_url: str, writing: bool) -> None:
+    """Whoever asked is told to come again, and the next finds another connection."""
+    database, other = Database(postgres_url), Database(postgres_url)
+    opened = database.transaction if writing else database.reading
+
+    def ask(*, cut: bool) -> None:
+        with opened() as session:
+            [pid] = session.connection().exec_driver_sql("SELECT pg_backend_pid()").one()
+            if cut:
+                with other.reading() as beside:
+                    beside.connection().exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+            session.connection().exec_driver_sql("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        ask(cut=True)
+    ask(cut=False)
+    database.close()
+    other.close()
+
+
 # leases
 
 
