@@ -142,6 +142,7 @@ def campaign(
     name: str = "Spring",
     text: str = "Hello {{ contact.first_name }}, STOP to end. Example",
     rule: dict[str, Any] | None = None,
+    schedule: dict[str, Any] | None = None,
     launch: bool = True,
 ) -> int:
     """Make audience, template and campaign over *lanes* (channel, account id) and launch it."""
@@ -162,7 +163,10 @@ def campaign(
         purpose_id=purpose_id,
         audience_id=audience,
         template_id=template,
-        plan={"channels": [{"channel": channel, "account_id": account} for channel, account in lanes]},
+        plan={
+            "channels": [{"channel": channel, "account_id": account} for channel, account in lanes],
+            "schedule": schedule or {},
+        },
         actor=ACTOR,
     )
     if launch:

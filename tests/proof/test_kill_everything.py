@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from broadcaster.actions import accounts
-from broadcaster.actions.runtime import Runtime
-from broadcaster.core import keys
 from broadcaster.fakes.twilio import FakeTwilio
-from broadcaster.storage.database import Database
 from tests import factories, servers
 from tests.actions.scene import Scene, scene, until
+from tests.proof.site import Site
 from tests.proof.test_kill import SlowTwilio
 
-ROOT = Path(__file__).parents[2]
 PEOPLE, STRANGERS, STOPPERS = 300, 20, 12
 SLOTS = 4
 PAUSE, LINGER = 0.05, 2.0  # seconds the provider takes
@@ -42,82 +35,6 @@ WITHOUT_CONSENT = """
     SELECT count(*) FROM step s LEFT JOIN consent_event e ON e.id = s.consent_event_id
     WHERE s.state IN ('accepted', 'unknown') AND coalesce(e.action, '') <> 'granted'
 """
-
-
-@dataclass
-class Site:
-    """One installation on a machine of its own: what runs on it, and the socket everything hangs on."""
-
-    home: Path
-    database_url: str
-    ring: str = ""
-    postgres: servers.Postgres | None = None
-    valkey: servers.Valkey | None = None
-    listen: str = field(default_factory=lambda: f"127.0.0.1:{servers.free_port()}")
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    @property
-    def public_url(self) -> str:
-        return f"http://{self.listen}"
-
-    def start(self) -> None:
-        """Start the pages and, with a broker, the workers; without one they are the same process."""
-        self._run("serve")
-        if self.valkey is not None:
-            self._run("worker", "--processes", "2")
-        until(self._answers, what="the first page")
-
-    def power_on(self) -> None:
-        for server in (self.postgres, self.valkey):
-            if server is not None:
-                server.start()
-        self.start()
-
-    def power_off(self) -> None:
-        """SIGKILL every process: pages, workers and their children, database and broker."""
-        self.stop()
-        for server in (self.postgres, self.valkey):
-            if server is not None:
-                server.kill()
-
-    def stop(self) -> None:
-        for process in self.running:
-            servers.kill_tree(process.pid)
-        while self.running:
-            self.running.pop().wait(10)
-
-    def _run(self, *words: str) -> None:
-        with (self.home / "output.log").open("ab") as output:
-            command = [sys.executable, "-m", "broadcaster", *words]
-            self.running.append(subprocess.Popen(command, env=self.environment, stdout=output, stderr=output))
-
-    @property
-    def environment(self) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BROADCASTER_")}
-        broker = {"BROADCASTER_BROKER_URL": self.valkey.url} if self.valkey is not None else {}
-        return {
-            **clean,
-            **broker,
-            "PYTHONPATH": str(ROOT),
-            "BROADCASTER_HOME": str(self.home),
-            "BROADCASTER_DATABASE_URL": self.database_url,
-            "BROADCASTER_KEYS": self.ring,
-            "BROADCASTER_PUBLIC_URL": self.public_url,
-            "BROADCASTER_LISTEN": self.listen,
-        }
-
-    def _answers(self) -> bool:
-        host, _, port = self.listen.rpartition(":")
-        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-            return True
-        return False
-
-    @contextmanager
-    def opened(self) -> Iterator[Runtime]:
-        """Look at the rows from outside."""
-        database = Database(self.database_url)
-        yield Runtime(db=database, keys=keys.load(self.ring), home=self.home, public_url=self.public_url)
-        database.close()
 
 
 @pytest.fixture(params=["one process on SQLite", "PostgreSQL, Valkey, pages and workers"])
@@ -199,9 +116,7 @@ def test_everything_killed_in_the_middle_of_a_campaign_and_started_again(site: S
         s = replace(s, runtime=runtime)
         until(lambda: s.rows("SELECT state FROM campaign") == [("finished",)], what="the end")
         check(s, fake, answered=answered, told=f"seed {seed}, killed at {before}")
-    verified = subprocess.run(
-        [sys.executable, "-m", "broadcaster", "log", "verify"], env=site.environment, capture_output=True, text=True
-    )
+    verified = site.command("log", "verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
