@@ -9,8 +9,10 @@ from broadcaster import config
 _settings = config.load()
 
 broker_url = _settings.broker_url
+broker_transport = "workers.broker:Transport" if broker_url.startswith(("redis://", "rediss://")) else None
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+broker_channel_error_retry = True
 broker_transport_options = (
     {"polling_interval": 0.05}
     if _settings.embedded

@@ -22,6 +22,7 @@ from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.fakes.twilio import FakeTwilio
 from broadcaster.storage import workers
 from tests import factories, servers
+from tests.proof.brokers import rubbish
 from tests.workers.test_engine import check_books, enough, prepared, state, wait_for, worker
 
 pytestmark = pytest.mark.timeout(300)
@@ -105,6 +106,42 @@ def test_celery_is_started_again_by_its_supervisor(postgres_url: str, redis_url:
             wait_for(lambda: celery_of(process) not in (0, first), "another")
             wait_for(lambda: finished(runtime, campaign), "the campaign")
         check_books(runtime, fake, kills_in_flight=2 * 4 * 16)
+
+
+def test_what_is_no_task_brings_no_worker_down(postgres_url: str, redis_url: str, tmp_path: Path) -> None:
+    """Nor is it ever unpickled, and it does not stay."""
+    bomb = tmp_path / "unpickled"
+    with (
+        factories.installation(postgres_url, tmp_path) as runtime,
+        redis.Redis.from_url(redis_url) as valkey,
+        worker(runtime, redis_url) as process,
+    ):
+        wait_for(lambda: listed(runtime) == 2, "two processes")
+        celery = celery_of(process)
+        valkey.lpush("broadcaster", *rubbish(bomb))
+        wait_for(lambda: not valkey.llen("broadcaster") and not valkey.hlen("unacked"), "the end of the rubbish")
+        assert celery_of(process) == celery
+    assert not bomb.exists()
+
+
+@pytest.mark.parametrize("key", ["broadcaster", "unacked_index", "_kombu.binding.broadcaster"])
+def test_a_wrong_type_in_the_broker_brings_no_worker_down(
+    key: str, postgres_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    with factories.installation(postgres_url, tmp_path) as runtime, FakeTelegram() as fake:
+        campaign = prepared(runtime, fake)
+        with redis.Redis.from_url(redis_url) as valkey, worker(runtime, redis_url) as process:
+            valkey.set(key, "rubbish")
+            wait_for(lambda: celery_of(process) != 0, "Celery")
+            celery = celery_of(process)
+            wait_for(lambda: finished(runtime, campaign), "the campaign")
+            assert celery_of(process) == celery
+        check_books(runtime, fake)
+
+
+def listed(runtime: Runtime) -> int:
+    with runtime.db.reading() as session:
+        return int(session.connection().exec_driver_sql("SELECT count(*) FROM worker").scalar_one())
 
 
 def test_a_stop_in_the_middle_leaves_nothing_unknown(database_url: str, redis_url: str, tmp_path: Path) -> None:
