@@ -23,6 +23,7 @@ from tests.proof.trial import STRANGERS, Trial
 IN_FLIGHT = 2 * 2 * 16
 _PERSONAL = re.compile(rb"3361[0-9]{7}|Ann[0-9]|Hello Ann|/u/[A-Za-z0-9_-]{16}")
 _STEPS = "SELECT id, run_id, state, provider_id FROM step"
+_REFUSALS = "SELECT address_id FROM consent_event WHERE action IN ('objected', 'withdrawn', 'expired')"
 _ENDS = """
     SELECT coalesce(d.reason, CASE WHEN s.state IN ('skipped', 'failed') THEN s.reason ELSE s.state END), count(*)
     FROM delivery d LEFT JOIN step s ON s.delivery_id = d.id AND s.current GROUP BY 1
@@ -95,10 +96,7 @@ def _books(t: Trial) -> Iterable[str]:
 
 
 def _refusals(t: Trial) -> Iterable[str]:
-    told = Counter(
-        row[0]
-        for row in t.rows("SELECT address_id FROM consent_event WHERE action IN ('objected', 'withdrawn', 'expired')")
-    )
+    told = Counter(row[0] for row in t.rows(_REFUSALS))
     of_number = dict(zip(t.numbers(), (address for _, address in t.scene.people), strict=True))
     if forgotten := [number for number in t.answered if not told[of_number[number]]]:
         yield f"K6: {len(forgotten)} answered refusals are not in the ledger"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.proof import brokers, databases, kills, providers, stops
+from tests.proof import brokers, databases, kills, processes, providers, stops
 from tests.proof.trial import Trial
 
 BOTH = ("sqlite", "postgres")
@@ -35,8 +35,10 @@ FAULTS = (
     Fault("F10", "20 000 messages that are no tasks", brokers.junk, engines=POSTGRES, account=SLOWLY),
     Fault("F13", "odd values of Retry-After", providers.odd_retry_after, account=SLOWLY),
     Fault("F16", "one provider id for two people", providers.same_id, account=SLOWLY),
+    Fault("F19", "pages killed before they answer", processes.unanswered, account=SLOWLY),
     Fault("F20", "stops aimed at messages in flight, workers killed", stops.in_flight, people=2000),
     Fault("F21", "other refusals aimed at messages in flight", stops.other_roads, people=1000),
+    Fault("F30", "clocks ten minutes apart", processes.clocks_apart, engines=POSTGRES),
     Fault("F33", "connections cut every 2 s", databases.cut, engines=POSTGRES, people=1200, account=SLOWLY),
     Fault(
         "F34",
@@ -47,6 +49,7 @@ FAULTS = (
         account=SLOWLY,
         around=databases.small_disk,
     ),
+    Fault("F42", "64 open files", processes.few_files),
 )
 
 #: Not among the others: it takes hours.
