@@ -35,6 +35,7 @@ class AccountForm(FormModel):
     rate_per_second: float | None = None
     concurrency: int = 64
     cost: Money = Decimal(0)
+    warm_up: Given | None = None
 
     def pace(self) -> dict[str, Any]:
         """Return what ``accounts.create`` and ``accounts.update`` both take."""
@@ -43,6 +44,7 @@ class AccountForm(FormModel):
             "rate_per_second": self.rate_per_second,
             "concurrency": self.concurrency,
             "cost_micros": int(self.cost * 1_000_000),
+            "warm_up": self.warm_up or "",
         }
 
     def settings(self) -> dict[str, str]:

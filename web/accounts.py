@@ -131,6 +131,7 @@ def edit(account_id: int) -> ResponseReturnValue:
         PREFIX + one.name: row.settings.get(one.name, "") for one in registry.get(row.provider).fields if not one.secret
     }
     begin |= {"base_url": row.base_url, "concurrency": row.concurrency, "name": row.name}
+    begin |= {"warm_up": ", ".join(map(str, row.warm_up))}
     begin |= {"rate_per_second": _plain(row.rate_per_second), "cost": _plain(row.cost_micros / 1_000_000)}
     return _form(row.provider, blank(form_of(row.provider), **begin), row)
 
@@ -199,6 +200,7 @@ def _shown(account_id: int, found: Any = None) -> str:
         hook = accounts.config(runtime(), session, account_id).public_url if channel.capabilities.webhook else ""
         currency = setting(session, "currency")
         resting = next((one for one in rates.resting(session) if one.account_id == row.id), None)
+        day = accounts.warm_up_day(session, row, now=runtime().db.now(session))
         brand = next((one.name for one in listings.brands(session) if one.id == row.brand_id), "")
     return render_template(
         "accounts/show.html",
@@ -211,6 +213,8 @@ def _shown(account_id: int, found: Any = None) -> str:
         say=say,
         details=_details(row),
         resting=resting,
+        day=day,
+        most=None if day is None else day.most(row.warm_up),
         held=say.held(row.state_reason) if row.state == "held" else None,
     )
 

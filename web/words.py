@@ -67,6 +67,7 @@ PROBLEMS = {
     "staff_exists": _l("Somebody with this e-mail address works here already."),
     "staff_inactive": _l("This person is switched off."),
     "too_far": _l("This is more than two years away."),
+    "warm_up": _l("Write a number for each day, or the first day, the growth and the days: 200 x 1.5 x 14."),
     "unknown_choice": _l("Choose one of the list."),
     "window_invalid": _l("Open before closing, on the same day, and on at least one day."),
     "recurrence": _l("Repeat by day, week or month, such as FREQ=WEEKLY;BYDAY=MO;COUNT=10."),

@@ -6,17 +6,21 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig, Channel, CheckResult
+from broadcaster.core import warmup
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import AccountHeld, Changed
+from broadcaster.core.warmup import Day
 from broadcaster.storage import accounts as rows
-from broadcaster.storage import log
+from broadcaster.storage import log, warmups
 from broadcaster.storage.tables import Account
 
 
@@ -32,11 +36,16 @@ def create(
     rate_per_second: float | None = None,
     concurrency: int = 64,
     cost_micros: int = 0,
+    warm_up: str = "",
     actor: str,
 ) -> int:
-    """Configure a sender; *channel* where the provider serves several. Raises InvalidInput naming what is wrong."""
+    """Configure a sender; *channel* where the provider serves several, *warm_up* as ``core/warmup`` reads it.
+
+    Raises InvalidInput naming what is wrong.
+    """
     served = registry.get(provider, channel)
     _check_pace(rate_per_second, concurrency, cost_micros)
+    days = warmup.read(warm_up)
     opened, hidden = _sorted_settings(served, settings)
     if not name.strip():
         raise InvalidInput("give the account a name", field="name")
@@ -54,6 +63,7 @@ def create(
             webhook_key=secrets.token_urlsafe(24),
             rate_per_second=rate_per_second,
             concurrency=concurrency,
+            warm_up=days,
             cost_micros=cost_micros,
             created_at=now,
         )
@@ -74,10 +84,12 @@ def update(
     rate_per_second: float | None = None,
     concurrency: int = 64,
     cost_micros: int | None = None,
+    warm_up: str | None = None,
     actor: str,
 ) -> None:
-    """Change an account; a secret left empty stays as it is."""
+    """Change an account; a secret left empty stays as it is, and so does a price or a warm-up that is not given."""
     _check_pace(rate_per_second, concurrency, cost_micros or 0)
+    days = None if warm_up is None else warmup.read(warm_up)
     with runtime.db.transaction(actor) as session:
         row = _get(session, account_id)
         channel = registry.get(row.provider)
@@ -89,9 +101,40 @@ def update(
         row.base_url, row.rate_per_second, row.concurrency = _checked_base(base_url), rate_per_second, concurrency
         if cost_micros is not None:
             row.cost_micros = cost_micros
+        if days is not None:
+            _warm_up(session, row, days)
         session.add(row)
         now = runtime.db.now(session)
         log.record(session, Changed(what="account", id=row.id, verb="changed", fields=tuple(sorted(settings))), at=now)
+
+
+def warm_up(runtime: Runtime, account_id: int, told: str, *, actor: str) -> list[int]:
+    """Let an account send no more than so many messages on each of its first days; return them. Nothing ends it.
+
+    One that warms up already goes on where it stands. Raises InvalidInput ``warm_up``.
+    """
+    days = warmup.read(told)
+    with runtime.db.transaction(actor) as session:
+        row = _get(session, account_id)
+        _warm_up(session, row, days)
+        session.add(row)
+        now = runtime.db.now(session)
+        log.record(session, Changed(what="account", id=row.id, verb="changed", fields=("warm_up",)), at=now)
+        channel = row.channel
+    runtime.ring(account_id, channel)
+    return days
+
+
+def warm_up_day(session: Session, row: Account, *, now: datetime) -> Day | None:
+    """Return the day of its warm-up an account is in *now*, None if it is warm."""
+    today = warmups.last_day(session, row.id).at(now, time_zone(session))
+    return None if today.most(row.warm_up) is None else today
+
+
+def _warm_up(session: Session, row: Account, days: list[int]) -> None:
+    if days != row.warm_up:
+        warmups.changed(session, row.id, begins=not row.warm_up)
+        row.warm_up = days
 
 
 def set_state(runtime: Runtime, account_id: int, state: str, *, actor: str) -> None:

@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 from broadcaster.actions import accounts, consequences, gate, settling
 from broadcaster.actions.gate import Flight
+from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
@@ -29,7 +30,7 @@ from broadcaster.core.breaker import Breaker
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
 from broadcaster.core.errors import BroadcasterError, Misconfigured
 from broadcaster.core.event_types import BreakerMoved
-from broadcaster.storage import batches, log, rates
+from broadcaster.storage import batches, log, rates, warmups
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage import pacing as lately
 from broadcaster.storage.tables import Account
@@ -70,8 +71,8 @@ def drain(runtime: Runtime, account_id: int, *, seconds: float) -> Drained:
         if row is None or row.state != "active":
             return Drained()
         config = accounts.config(runtime, session, account_id)
-        provider = row.provider
-    lane = _Lane(runtime, config, provider=provider, sender=_line(config, provider))
+        provider, zone_name = row.provider, time_zone(session)
+    lane = _Lane(runtime, config, provider=provider, sender=_line(config, provider), zone_name=zone_name)
     try:
         return lane.work(until=time.monotonic() + seconds)
     except Exception:
@@ -102,8 +103,11 @@ def _line(config: AccountConfig, provider: str) -> Sender:
 class _Lane:
     """One slice of work on one account."""
 
-    def __init__(self, runtime: Runtime, config: AccountConfig, *, provider: str, sender: Sender) -> None:
+    def __init__(
+        self, runtime: Runtime, config: AccountConfig, *, provider: str, sender: Sender, zone_name: str
+    ) -> None:
         self._runtime = runtime
+        self._zone_name = zone_name
         self._config = config
         self._sender = sender
         self._idempotency = registry.get(provider).capabilities.idempotency
@@ -243,13 +247,19 @@ class _Lane:
 
     def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[Flight]:
         """The last look: under the addresses' locks, let through, skip with a reason, or put back."""
-        tokens, self._breaker = rates.take(session, self._config.id, len(ready), now=now, flying=len(self._flights))
+        taken = rates.take(
+            session, self._config.id, len(ready), now=now, flying=len(self._flights), zone_name=self._zone_name
+        )
+        tokens, self._breaker = taken.tokens, taken.breaker
         for item in reversed(ready[tokens:]):
             self._queue.appendleft(item)
         if tokens < len(ready):
             self._not_before = max(self._not_before, time.monotonic() + _WAIT_SECONDS)
         look = gate.pass_through(session, ready[:tokens], owner=self._owner, now=now)
-        self._stopped = self._stopped or look.account_stopped
+        warmups.uncount(session, self._config.id, [taken.day_ends] * (tokens - len(look.passed)))
+        for flight in look.passed:
+            flight.day_ends = taken.day_ends
+        self._stopped = self._stopped or look.account_stopped or taken.day_full
         self.drained.skipped += look.refused
         self._forget(session, look.gone)
         return look.passed
@@ -257,6 +267,7 @@ class _Lane:
     def _settle(self, session: Session, ended: Sequence[tuple[Flight, Finished]], now: datetime) -> None:
         late = [flight for flight, done in ended if _not_started(done)]
         rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late])
+        warmups.uncount(session, self._config.id, [flight.day_ends for flight in late])
         self._queue.extendleft(flight.item for flight in late)
         most = self._capacity + _AHEAD_MAX
         self._window = max(min(self._window, most) // 2, 1) if late else min(self._window + 16, most)

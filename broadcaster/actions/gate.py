@@ -31,6 +31,7 @@ class Flight:
     attempt: int
     event_id: int
     gate_ms: int  #: when it passed the gate, as the log writes times
+    day_ends: datetime | None = None  #: of the day of warming up for which it counts
 
 
 @dataclass(slots=True)

@@ -49,6 +49,7 @@ def _row(row: Account) -> dict[str, Any]:
         "base_url": row.base_url,
         "rate_per_second": row.rate_per_second,
         "concurrency": row.concurrency,
+        "warm_up": row.warm_up,
         "settings": dict(row.settings),
     }
 
@@ -65,6 +66,7 @@ def _row(row: Account) -> dict[str, Any]:
 @click.option("--secret-stdin", "from_stdin", metavar="KEY", help="A secret, read from standard input.")
 @click.option("--base-url", default="", help="Another server than the provider's own.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages per second.")
+@click.option("--warm-up", default="", metavar="DAYS", help="As `accounts warm-up` takes it.")
 @click.pass_obj
 def add(
     obj: Context,
@@ -77,6 +79,7 @@ def add(
     from_stdin: str | None,
     base_url: str,
     rate: float | None,
+    warm_up: str,
 ) -> None:
     """Configure a sender. `--set` of a secret is refused: use --secret-from-env or --secret-stdin."""
     secret = {one.name for one in registry.get(provider).fields if one.secret}
@@ -101,6 +104,7 @@ def add(
         settings=given,
         base_url=base_url,
         rate_per_second=rate,
+        warm_up=warm_up,
         actor=obj.actor,
     )
     click.echo(f"account {made}")
@@ -145,6 +149,20 @@ def resume(obj: Context, account: int) -> None:
     """Send on an account again, also after a provider's refusal put it on hold."""
     verbs.set_state(obj.runtime(), account, "active", actor=obj.actor)
     click.echo("active")
+
+
+@accounts.command("warm-up")
+@click.argument("account", type=click.IntRange(1))
+@click.argument("days")
+@click.pass_obj
+def warm_up(obj: Context, account: int, days: str) -> None:
+    """Let a new account send only so many messages on each of its first DAYS.
+
+    Such as "200, 400, 800", or "200 x 1.5 x 14": the first day, the growth, the days. Empty ends it. Only days on which
+    something is sent count; after the last the account sends as fast as its rate allows.
+    """
+    told = verbs.warm_up(obj.runtime(), account, days, actor=obj.actor)
+    click.echo(f"{len(told)} days: {', '.join(map(str, told))}" if told else "no warm-up")
 
 
 @accounts.command()

@@ -155,6 +155,12 @@ def local_instant(day: date, at: time, zone_name: str, *, fold: int | None = Non
     return second if fold == 1 else first
 
 
+def day_end(now: datetime, zone_name: str) -> datetime:
+    """Return the instant, UTC, at which the day that it is *now* in a zone has ended for good."""
+    where = zone(zone_name)
+    return max(_instants(now.astimezone(where).date() + _DAY, time(), where))
+
+
 def _instants(day: date, at: time, where: ZoneInfo) -> tuple[datetime, datetime]:
     """Return both readings of a wall-clock time: equal as a rule, the first later if skipped, earlier if doubled."""
     wall = datetime.combine(day, at.replace(tzinfo=None), tzinfo=where)

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from broadcaster.storage.database import sql
 from broadcaster.storage.deliveries import CLOSED_AT
+from broadcaster.storage.warmups import HELD_BACK
 
 LEASE_SECONDS = 15.0
 
@@ -17,7 +18,7 @@ _DUE_BATCH = """
     SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
     WHERE b.open AND b.due_at <= :now AND b.account_id = :account
       AND (b.lease_until IS NULL OR b.lease_until < :now) AND r.state = 'running' AND c.state = 'running'
-      AND NOT EXISTS (SELECT 1 FROM rate_bucket t WHERE t.account_id = b.account_id AND t.refilled_at > :now)
+      AND NOT {held_back}
     ORDER BY b.due_at, b.id LIMIT 1 {skip}"""
 
 _LEASE_BATCH = """
@@ -35,7 +36,7 @@ class LeasedBatch:
 def lease_batch(session: Session, *, account_id: int, owner: str, now: datetime) -> LeasedBatch | None:
     """Lease the next due batch of an account, None if there is none; *now* is the database's time."""
     skip = "FOR UPDATE OF b SKIP LOCKED" if session.connection().dialect.name == "postgresql" else ""
-    statement = sql(_LEASE_BATCH.format(due=_DUE_BATCH.format(skip=skip)), "now", "until")
+    statement = sql(_LEASE_BATCH.format(due=_DUE_BATCH.format(skip=skip, held_back=HELD_BACK)), "now", "until")
     values = {"now": now, "until": now + timedelta(seconds=LEASE_SECONDS), "owner": owner, "account": account_id}
     row = session.connection().execute(statement, values).first()
     return None if row is None else LeasedBatch(*row)
@@ -98,13 +99,13 @@ def cancel_batch(session: Session, batch_id: int, *, now: datetime) -> None:
 
 
 _DUE_ACCOUNTS = sql(
-    """SELECT DISTINCT b.account_id, k.channel, EXISTS (SELECT 1 FROM batch held WHERE held.open
+    f"""SELECT DISTINCT b.account_id, k.channel, EXISTS (SELECT 1 FROM batch held WHERE held.open
         AND held.account_id = b.account_id AND held.lease_until >= :now) AS attended
     FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
         JOIN account k ON k.id = b.account_id
     WHERE b.open AND b.due_at <= :now AND (b.lease_until IS NULL OR b.lease_until < :now)
       AND r.state = 'running' AND c.state = 'running' AND k.state = 'active'
-      AND NOT EXISTS (SELECT 1 FROM rate_bucket t WHERE t.account_id = b.account_id AND t.refilled_at > :now)""",
+      AND NOT {HELD_BACK}""",
     "now",
 )
 

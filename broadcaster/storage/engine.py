@@ -64,7 +64,7 @@ def _accounts(session: Session, now: datetime) -> list[dict[str, Any]]:
     connection = session.connection()
     flying = {row[0]: int(row[1]) for row in connection.execute(_FLYING)}
     trouble = {row[0]: str(row[1]) for row in connection.execute(_TROUBLE)}
-    pauses = dict(session.exec(select(RateBucket.account_id, RateBucket.refilled_at)).all())
+    pauses = {row.account_id: _pause(row, now) for row in session.exec(select(RateBucket))}
     query = select(Account).where(Account.state != "disabled").order_by(col(Account.id))
     return [
         {
@@ -73,12 +73,19 @@ def _accounts(session: Session, now: datetime) -> list[dict[str, Any]]:
             "channel": row.channel,
             "state": row.state,
             "rate_per_second": row.rate_per_second,
-            "paused_until": until.isoformat() if (until := pauses.get(row.id)) is not None and until > now else None,
+            "paused_until": until.isoformat() if (until := pauses.get(row.id)) is not None else None,
             "in_flight": flying.get(row.id, 0),
             "last_error": row.state_reason or trouble.get(row.id),
         }
         for row in session.exec(query)
     ]
+
+
+def _pause(row: RateBucket, now: datetime) -> datetime | None:
+    """Return until when nothing starts on an account: a wait, a rest, or a day of warming up that is full."""
+    full = row.day_most is not None and row.day_sent >= row.day_most
+    until = max(row.refilled_at, row.day_ends) if full and row.day_ends is not None else row.refilled_at
+    return until if until > now else None
 
 
 def _utc() -> Any:

@@ -41,7 +41,7 @@ def _skeleton(kept: str, nulled: str, *, key: str = "", **values: str) -> Holdin
 
 
 _ACCOUNT = (
-    "id brand_id channel provider name base_url settings secrets_ct webhook_key rate_per_second concurrency "
+    "id brand_id channel provider name base_url settings secrets_ct webhook_key rate_per_second concurrency warm_up "
     "cost_micros state state_reason held_until created_at"
 )
 _CAMPAIGN = (
@@ -151,7 +151,7 @@ HOLDINGS: dict[str, Holding] = {
     "media_file": _nobody("id sha256 mime bytes_total name created_at"),
     "provider_call": _nobody("id account_id idempotency_key body_sha256 gate_at outcome"),
     "purpose": _nobody(_PURPOSE),
-    "rate_bucket": _nobody("account_id tokens refilled_at failures openings"),
+    "rate_bucket": _nobody("account_id tokens refilled_at failures openings day_number day_ends day_sent day_most"),
     "run": _nobody(_RUN),
     "setting": _nobody("key value changed_at"),
     "staff": _nobody(_STAFF),

@@ -12,67 +12,92 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from broadcaster.core.breaker import TRIAL_CALLS, Breaker
 from broadcaster.core.deliveries import Outcome
+from broadcaster.storage import warmups
 from broadcaster.storage.database import sql
+from broadcaster.storage.tables.base import Json
 
 #: A bucket holds at most this many seconds of its rate, so that an idle account does not blast.
 BURST_SECONDS = 1.0
 
-_ENSURE = sql(
-    "INSERT INTO rate_bucket (account_id, tokens, refilled_at, failures, openings) "
-    "VALUES (:account, :tokens, :now, 0, 0) "
-    "ON CONFLICT (account_id) DO NOTHING",
-    "now",
-)
-#: The rate is read each time, so that a change is obeyed by the next call of every worker.
+_NEW = "INSERT INTO rate_bucket (account_id, tokens, refilled_at, failures, openings, day_number, day_sent)"
+_ENSURE = sql(f"{_NEW} VALUES (:account, :tokens, :now, 0, 0, 0, 0) ON CONFLICT (account_id) DO NOTHING", "now")
+#: Rate and warm-up are read each time, so that a change is obeyed by the next call of every worker.
 _LIMITS = sql(
-    "SELECT k.rate_per_second, t.refilled_at, t.failures, t.openings "
+    "SELECT k.rate_per_second, k.warm_up, t.refilled_at, t.failures, t.openings "
     "FROM account k LEFT JOIN rate_bucket t ON t.account_id = k.id WHERE k.id = :account"
-).columns(column("rate_per_second"), column("refilled_at", UTCDateTime()), column("failures"), column("openings"))
+).columns(
+    column("rate_per_second"),
+    column("warm_up", Json),
+    column("refilled_at", UTCDateTime()),
+    column("failures"),
+    column("openings"),
+)
 _TOKENS = "SELECT tokens, refilled_at FROM rate_bucket WHERE account_id = :account"
 _WRITE = sql("UPDATE rate_bucket SET tokens = :tokens, refilled_at = :now WHERE account_id = :account", "now")
 
 
 class Taken(NamedTuple):
-    """How many calls may start now, and the account's breaker."""
+    """How many calls may start now, and the account's breaker.
+
+    ``day_ends``: of the day of warming up for which they count; ``day_full``: nothing more may start in it.
+    """
 
     tokens: int
     breaker: Breaker
+    day_ends: datetime | None = None
+    day_full: bool = False
 
 
-def take(session: Session, account_id: int, want: int, *, now: datetime, flying: int = 0) -> Taken:
+def take(
+    session: Session, account_id: int, want: int, *, now: datetime, flying: int = 0, zone_name: str = "UTC"
+) -> Taken:
     """Take up to *want* tokens of an account; none while it is paused.
 
     An account that is tried again after failures gets a few calls only; *flying*: how many of ours it has already.
+    One that warms up gets what is left of its day, which ends at midnight in *zone_name*.
     """
     connection = session.connection()
-    rate, refilled_at, failures, openings = connection.execute(_LIMITS, {"account": account_id}).one()
+    rate, warm_up, refilled_at, failures, openings = connection.execute(_LIMITS, {"account": account_id}).one()
     breaker = Breaker(failures or 0, openings or 0)
     if refilled_at is not None and refilled_at > now:
         return Taken(0, breaker)
     if breaker.trying:
         want = min(want, max(TRIAL_CALLS - flying, 0))
-    if rate is None or not want:
+    if not want or (rate is None and not warm_up):
         return Taken(want, breaker)
-    return Taken(_from_bucket(connection, account_id, want, rate=rate, now=now, new=refilled_at is None), breaker)
+    if refilled_at is None:
+        connection.execute(_ENSURE, {"account": account_id, "tokens": _capacity(rate or 0), "now": now})
+    if not warm_up:
+        return Taken(_from_bucket(connection, account_id, want, rate=rate, now=now), breaker)
+    today = warmups.last_day(session, account_id, lock=True).at(now, zone_name)
+    most = today.most(warm_up)
+    want = want if most is None else min(want, max(most - today.sent, 0))
+    granted = want if rate is None else _from_bucket(connection, account_id, want, rate=rate, now=now)
+    if most is None:
+        return Taken(granted, breaker)
+    today = today.after(granted)
+    warmups.count(session, account_id, today, warm_up)
+    return Taken(granted, breaker, today.ends, today.sent >= most)
 
 
-def _from_bucket(connection: Connection, account_id: int, want: int, *, rate: float, now: datetime, new: bool) -> int:
-    capacity = max(1.0, rate * BURST_SECONDS)
-    if new:
-        connection.execute(_ENSURE, {"account": account_id, "tokens": capacity, "now": now})
+def _capacity(rate: float) -> float:
+    return max(1.0, rate * BURST_SECONDS)
+
+
+def _from_bucket(connection: Connection, account_id: int, want: int, *, rate: float, now: datetime) -> int:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     statement = sql(_TOKENS + lock).columns(column("tokens"), column("refilled_at", UTCDateTime()))
     tokens, refilled_at = connection.execute(statement, {"account": account_id}).one()
     if refilled_at > now:
         return 0
-    tokens = min(capacity, tokens + (now - refilled_at).total_seconds() * rate)
+    tokens = min(_capacity(rate), tokens + (now - refilled_at).total_seconds() * rate)
     granted = min(want, int(tokens))
     connection.execute(_WRITE, {"account": account_id, "tokens": tokens - granted, "now": now})
     return granted
 
 
 _PAUSE = sql(
-    "INSERT INTO rate_bucket (account_id, tokens, refilled_at, failures, openings) VALUES (:account, 0, :until, 0, 0) "
+    f"{_NEW} VALUES (:account, 0, :until, 0, 0, 0, 0) "
     "ON CONFLICT (account_id) DO UPDATE SET tokens = 0, refilled_at = "
     "CASE WHEN excluded.refilled_at > rate_bucket.refilled_at THEN excluded.refilled_at ELSE rate_bucket.refilled_at "
     "END",

@@ -11,7 +11,7 @@ from broadcaster.actions import accounts
 from broadcaster.actions.organisation import set_settings, setting
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
-from broadcaster.storage import listings
+from broadcaster.storage import listings, rates
 from broadcaster.storage.tables import Account
 from tests.web.people import Visitor
 from web.account_words import PROVIDERS, WORDS
@@ -65,6 +65,22 @@ def test_a_secret_goes_in_and_never_comes_out(admin: Visitor, runtime: Runtime) 
     assert account(runtime, 2).cost_micros == 4000
 
 
+def test_a_warm_up_is_given_and_shown_with_the_day_it_is(admin: Visitor, runtime: Runtime) -> None:
+    made = {name: value for name, value in FORM.items() if name not in {"name", "set_password"}}
+    assert admin.post("/accounts/new/smtp", FORM | {"warm_up": "200 x 2 x 3"}).status_code == 303
+    assert account(runtime, 2).warm_up == [200, 400, 800]
+    assert 'value="200, 400, 800"' in admin.get("/accounts/2/edit").text
+    assert "day 1 of 3: 0 of 200 today" in admin.get("/accounts/2").text
+    with runtime.db.transaction() as session:
+        rates.take(session, 2, 200, now=runtime.db.now(session), zone_name="Europe/Paris")
+    page = admin.get("/accounts/2").text
+    assert "day 1 of 3: 200 of 200 today" in page
+    assert "Today’s messages of the warm-up have been sent." in page
+    assert admin.post("/accounts/2/edit", made | {"warm_up": ""}).status_code == 303
+    assert account(runtime, 2).warm_up == []
+    assert "warm-up" not in admin.get("/accounts/2").text
+
+
 @pytest.mark.parametrize(
     "field,value",
     [
@@ -74,6 +90,8 @@ def test_a_secret_goes_in_and_never_comes_out(admin: Visitor, runtime: Runtime) 
         ("rate_per_second", "nan"),
         ("concurrency", "0"),
         ("concurrency", "99999999999999999999"),
+        ("warm_up", "many"),
+        ("warm_up", "200 x 99 x 90"),
         ("cost", "-1"),
         ("cost", "1e99"),
         ("set_password", "line\nline"),

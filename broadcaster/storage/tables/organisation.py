@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from broadcaster.storage.tables.base import blob, json_column, one_of, pk, ref
+from broadcaster.storage.tables.base import Json, blob, json_column, one_of, pk, ref
 
 ROLES = ("admin", "marketer", "agent", "auditor")
 ACCOUNT_STATES = ("active", "paused", "held", "disabled")
@@ -87,6 +87,7 @@ class Account(SQLModel, table=True):
     webhook_key: str = Field(unique=True)  #: opaque part of the webhook's address
     rate_per_second: float | None = None  #: None: as fast as the provider takes it
     concurrency: int = 64
+    warm_up: list[int] = Field(default_factory=list, sa_column=Column(Json, nullable=False))  #: ``core/warmup``
     cost_micros: int = 0  #: per message or SMS part, in millionths of the organisation's currency
     state: str = "active"
     state_reason: str = ""
@@ -106,7 +107,7 @@ class AccountPoll(SQLModel, table=True):
 
 
 class RateBucket(SQLModel, table=True):
-    """The token bucket of an account and its breaker (``core/breaker``), shared by all workers."""
+    """The token bucket of an account, its breaker (``core/breaker``) and its day (``core/warmup``), for all workers."""
 
     __tablename__ = "rate_bucket"
 
@@ -115,6 +116,10 @@ class RateBucket(SQLModel, table=True):
     refilled_at: datetime  #: in the future: nothing starts before
     failures: int = 0
     openings: int = 0
+    day_number: int = 0  #: of warming up
+    day_ends: datetime | None = None
+    day_sent: int = 0
+    day_most: int | None = None  #: None: not limited, or not looked at since it was changed
 
 
 class Staff(SQLModel, table=True):

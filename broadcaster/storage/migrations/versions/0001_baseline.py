@@ -223,6 +223,9 @@ def upgrade() -> None:
         sa.Column("webhook_key", AutoString(), nullable=False),
         sa.Column("rate_per_second", sa.Float(), nullable=True),
         sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column(
+            "warm_up", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
+        ),
         sa.Column("cost_micros", sa.Integer(), nullable=False),
         sa.Column("state", AutoString(), nullable=False),
         sa.Column("state_reason", AutoString(), nullable=False),
@@ -486,6 +489,10 @@ def upgrade() -> None:
         sa.Column("refilled_at", UTCDateTime(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("openings", sa.Integer(), nullable=False),
+        sa.Column("day_number", sa.Integer(), nullable=False),
+        sa.Column("day_ends", UTCDateTime(), nullable=True),
+        sa.Column("day_sent", sa.Integer(), nullable=False),
+        sa.Column("day_most", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_rate_bucket_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_rate_bucket")),
     )
