@@ -16,14 +16,19 @@ from typing import Any
 from sqlmodel import Session
 
 from broadcaster.actions import campaigns, planning
-from broadcaster.actions.forecast_result import Fallback, Forecast, Load, Missing, finish, splits
+from broadcaster.actions.forecast_result import Fallback, Forecast, Load, Missing, splits
 from broadcaster.actions.forecast_words import Judge, content_problems, facts_of
-from broadcaster.actions.organisation import setting
+from broadcaster.actions.organisation import setting, time_zone
 from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.windows import Place, Windows
+from broadcaster.core import estimate
 from broadcaster.core.campaigns import CampaignState, Plan
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Conflict, InvalidInput
+from broadcaster.core.estimate import Hours
+from broadcaster.core.schedule import country_zones
 from broadcaster.core.templates_lint import Problem
+from broadcaster.storage import consent, warmups
 from broadcaster.storage import forecast as rows
 from broadcaster.storage import planning as stage
 from broadcaster.storage.forecast import Tally
@@ -109,10 +114,11 @@ class _Totals:
         self.channels[side][one.channel or ""] += one.people
         self.countries[side][one.country or ""] += one.people
 
-    def loads(self, session: Session) -> list[Load]:
-        return [self._load(session.get_one(Account, one), due) for one, due in sorted(self.due.items())]
+    def loads(self, session: Session, hours: Hours) -> list[Load]:
+        return [self._load(session, one, hours) for one in sorted(self.due)]
 
-    def _load(self, account: Account, due: Counter[datetime]) -> Load:
+    def _load(self, session: Session, account_id: int, hours: Hours) -> Load:
+        account, due = session.get_one(Account, account_id), self.due[account_id]
         spoken = [(*self.judge.parts(c, used), n) for (a, c, used), n in self.words.items() if a == account.id]
         usual, most = (sum(one[place] * one[2] for one in spoken) for place in (0, 1))
         rate = account.rate_per_second or facts_of(account.channel, account.provider).rate_per_second
@@ -127,7 +133,14 @@ class _Totals:
             rate_per_second=rate,
             first_at=min(due),
             last_at=max(due),
-            finish_at=finish(due, rate),
+            finish_at=estimate.finish(
+                due,
+                rate,
+                hours=hours,
+                warm_up=account.warm_up,
+                last_day=warmups.last_day(session, account_id),
+                zone_name=time_zone(session),
+            ),
         )
 
 
@@ -154,7 +167,7 @@ def forecast(
 
 
 def _result(session: Session, campaign: Campaign, totals: _Totals, found: list[Problem], now: datetime) -> Forecast:
-    loads = totals.loads(session)
+    loads = totals.loads(session, _hours(session, campaign, totals))
     will, wont = sum(one.messages for one in loads), totals.reasons.total()
     ends = max((one.finish_at for one in loads), default=None)
     found += _remarks(campaign, totals, will, ends)
@@ -178,6 +191,16 @@ def _result(session: Session, campaign: Campaign, totals: _Totals, found: list[P
         finish_at=ends,
         problems=tuple(sorted(found, key=lambda one: not one.blocking)),
     )
+
+
+def _hours(session: Session, campaign: Campaign, totals: _Totals) -> Hours:
+    """Return the hours of the country most people who get it live in: they stand for those of all the others."""
+    windows = Windows.load(session, marketing=consent.is_marketing(session, campaign.purpose_id))
+    known = [(people, country) for country, people in totals.countries[1].items() if country_zones(country)]
+    country = max(known)[1] if known else str(setting(session, "default_region"))
+    own = time_zone(session)
+    zone = own if own in country_zones(country) else country_zones(country)[0]
+    return windows.hours(Place(zone, None, country))
 
 
 def _remarks(campaign: Campaign, totals: _Totals, will: int, ends: datetime | None) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from broadcaster.core.templates_lint import Problem
@@ -99,14 +99,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def finish(due: Mapping[datetime, int], rate: float) -> datetime:
-    """Return when an account at *rate* per second has sent what falls due; hours it may not use are not foreseen."""
-    at = min(due)
-    for moment, people in sorted(due.items()):
-        at = max(at, moment) + timedelta(seconds=people / rate)
-    return at
 
 
 def splits(will: Counter[str], wont: Counter[str]) -> dict[str, Split]:

@@ -14,14 +14,17 @@ from sqlmodel import Session
 
 from broadcaster.actions import campaigns
 from broadcaster.actions.forecast_result import plain
+from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
+from broadcaster.core import estimate
 from broadcaster.core.deliveries import OPEN, State
 from broadcaster.core.errors import NotFound
-from broadcaster.storage import clicks
+from broadcaster.core.warmup import Day
+from broadcaster.storage import clicks, warmups
 from broadcaster.storage import reports as rows
 from broadcaster.storage.database import Database
-from broadcaster.storage.tables import Run
+from broadcaster.storage.tables import Account, Run
 
 #: The rate shown is that of the last minute.
 _LATELY = timedelta(seconds=60)
@@ -107,14 +110,27 @@ def _progress(runtime: Runtime, session: Session, state: str, run: Run) -> Progr
 def _end(
     session: Session, run: Run, waiting: int, rate: float, last_due: datetime | None, now: datetime
 ) -> datetime | None:
-    """Guess the end from the last minute, else from what the accounts are allowed."""
+    """Guess the end from the last minute, else from what the accounts are allowed.
+
+    Respects the send times of the plan, and the warm-up where there is one account; ignores hours that close meanwhile.
+    """
     if not waiting:
         return None
+    open_accounts = rows.open_accounts(session, run.id)
     speed = rate or sum(
-        allowed or registry.get(provider).capabilities.rate_per_second
-        for _, provider, allowed in rows.open_accounts(session, run.id)
+        allowed or registry.get(provider).capabilities.rate_per_second for _, provider, allowed in open_accounts
     )
-    end = now + timedelta(seconds=waiting / speed) if speed else now
+    alone = session.get_one(Account, open_accounts[0][0]) if len(open_accounts) == 1 else None
+    end = now
+    if speed:
+        end = estimate.finish(
+            {now: waiting},
+            speed,
+            hours=estimate.always,
+            warm_up=[] if alone is None else alone.warm_up,
+            last_day=Day() if alone is None else warmups.last_day(session, alone.id),
+            zone_name=time_zone(session),
+        )
     return end if last_due is None else max(end, last_due)
 
 

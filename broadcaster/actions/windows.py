@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from broadcaster.actions.organisation import setting
-from broadcaster.core import schedule
+from broadcaster.core import estimate, schedule
 from broadcaster.core.campaigns import Schedule
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
+from broadcaster.core.estimate import Hours
 from broadcaster.core.schedule import Window
 
 
@@ -52,6 +53,14 @@ class Windows:
         """Read the organisation's hours; a demonstration installation has none."""
         own = {country: window_of(country, given) for country, given in setting(session, "windows").items()}
         return cls(own=own, apply=marketing and not setting(session, "demo"))
+
+    def hours(self, place: Place) -> Hours:
+        """Return the hours in which people of one place may be written to."""
+        if not self.apply:
+            return estimate.always
+        country = (place.country or "").upper()
+        window = schedule.window_for(country, self.own)
+        return functools.partial(schedule.next_span, window=window, zones=zones_of(place), country=country)
 
     def closed_until(self, place: Place, now: datetime) -> datetime | None:
         """Return when the window opens next if it is closed at *now*; None if it is open (or does not apply)."""

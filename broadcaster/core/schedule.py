@@ -232,11 +232,23 @@ def next_moment(
         raise InvalidInput("A time needs a zone.", code="zone")
     asked = not_before.astimezone(UTC)
     latest = asked + HORIZON if not_after is None else min(not_after.astimezone(UTC), asked + HORIZON)
-    day, where = asked.date(), tuple(zones)
+    span = _next_span(asked, latest, tuple(zones), window=window, country=country, subdivision=subdivision)
+    moment = None if span is None else max(span[0], asked)
+    return None if moment is None or moment > latest else moment
+
+
+def next_span(at: datetime, *, window: Window, zones: Sequence[str], country: str) -> Span | None:
+    """Return when *window* is open at or next after an instant, in all *zones*; None if not within ``HORIZON``."""
+    return _next_span(at, at + HORIZON, tuple(zones), window=window, country=country, subdivision=None)
+
+
+def _next_span(
+    asked: datetime, latest: datetime, zones: tuple[str, ...], *, window: Window, country: str, subdivision: str | None
+) -> Span | None:
+    day = asked.date()
     while day <= latest.date():
-        for start, end in window_spans(day, where, window, country, subdivision):
-            if end > asked:
-                moment = max(start, asked)
-                return moment if moment <= latest else None
+        for span in window_spans(day, zones, window, country, subdivision):
+            if span[1] > asked:
+                return span
         day += _DAY
     return None

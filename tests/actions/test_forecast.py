@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from broadcaster.actions import campaigns, content, forecast, forecast_people, loop, planning
+from broadcaster.actions import accounts, campaigns, content, forecast, forecast_people, loop, planning
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import Action, Source
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.event_types import Changed
+from broadcaster.core.schedule import day_end
 from broadcaster.storage import log
 from broadcaster.storage.tables import Contact, ContactAddress
 from tests import factories
@@ -310,3 +311,12 @@ def test_a_large_audience_is_counted_by_a_sample(runtime: Runtime, monkeypatch: 
     told = forecast_people.audience_count(runtime, {"type": "everybody"}, purpose_id=purpose)
     assert (told.count, told.estimated) == (2400, True)
     assert told.channels[0].contacts == pytest.approx(2400, rel=0.1)
+
+
+def test_an_account_that_warms_up_takes_as_many_days_as_its_numbers_say(runtime: Runtime) -> None:
+    made = company(runtime)
+    box = next(one for one in forecast.forecast(runtime, made).accounts if one.channel == "email")
+    half = box.messages // 2
+    accounts.warm_up(runtime, box.account_id, f"{half}, {box.messages}", actor=factories.ACTOR)
+    slower = next(one for one in forecast.forecast(runtime, made).accounts if one.channel == "email")
+    assert slower.finish_at > day_end(slower.first_at, "Europe/Paris")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from broadcaster.actions import campaigns, loop, planning, report_person, report_unknown, reports
+from broadcaster.actions import accounts, campaigns, loop, planning, report_person, report_unknown, reports
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions.report_members import members
 from broadcaster.actions.runtime import Runtime
@@ -18,6 +19,7 @@ from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import CampaignMoved
 from broadcaster.core.reason_words import REASONS, SENTENCES, sentence
+from broadcaster.core.schedule import day_end
 from broadcaster.storage import log
 from tests import factories
 from tests.factories import ACTOR
@@ -129,6 +131,14 @@ def test_progress_counts_while_it_goes_out(company: Company) -> None:
     assert (told.campaign_state, told.open, told.states["accepted"]) == ("finished", 0, 7)
     assert told.per_second > 0
     assert told.ends_at is None
+
+
+def test_the_estimated_end_waits_for_the_days_of_a_warm_up(company: Company) -> None:
+    company.launch().plan()
+    accounts.warm_up(company.runtime, company.box, "5, 9", actor=ACTOR)
+    ends = reports.progress(company.runtime, company.campaign).ends_at
+    assert ends is not None
+    assert ends > day_end(datetime.now(UTC) - timedelta(minutes=1), "Europe/Paris")
 
 
 def test_a_count_that_is_dear_is_shown_for_a_while(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
