@@ -13,6 +13,8 @@ from broadcaster.storage.deliveries import CLOSED_AT
 from broadcaster.storage.warmups import HELD_BACK
 
 LEASE_SECONDS = 15.0
+#: After so many workers have died over a batch its steps are built one at a time.
+_CAREFUL_AFTER = 2
 
 _DUE_BATCH = """
     SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
@@ -22,8 +24,9 @@ _DUE_BATCH = """
     ORDER BY b.due_at, b.id LIMIT 1 {skip}"""
 
 _LEASE_BATCH = """
-    UPDATE batch SET lease_owner = :owner, lease_until = :until WHERE id = ({due})
-    RETURNING id, run_id, account_id"""
+    UPDATE batch SET lease_owner = :owner, lease_until = :until,
+        abandoned = abandoned + CASE WHEN lease_owner IS NULL THEN 0 ELSE 1 END
+    WHERE id = ({due}) RETURNING id, run_id, account_id, abandoned"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class LeasedBatch:
     id: int
     run_id: int
     account_id: int
+    abandoned: int
+
+    @property
+    def careful(self) -> bool:
+        """Say whether one of its messages may be what ends the workers that build it."""
+        return self.abandoned >= _CAREFUL_AFTER
 
 
 def lease_batch(session: Session, *, account_id: int, owner: str, now: datetime) -> LeasedBatch | None:
@@ -65,8 +74,28 @@ def settle_abandoned(session: Session, batch_id: int, *, keyed: bool, now: datet
     return int(session.connection().execute(_ABANDONED, values).rowcount)
 
 
+_SUSPECT = sql("UPDATE batch SET suspect_id = :step WHERE id = :batch")
+
+
+def suspect(session: Session, batch_id: int, step_id: int) -> None:
+    """Note the one step that is about to be built."""
+    session.connection().execute(_SUSPECT, {"batch": batch_id, "step": step_id})
+
+
+_SKIP_SUSPECT = sql(
+    f"UPDATE step SET state = 'skipped', reason = 'render_failed', {CLOSED_AT} "
+    "WHERE id = (SELECT suspect_id FROM batch WHERE id = :batch) AND state = 'planned'",
+    "now",
+)
+
+
+def skip_suspect(session: Session, batch_id: int, *, now: datetime) -> int:
+    """Close the step that the last worker died over; return how many that are."""
+    return int(session.connection().execute(_SKIP_SUSPECT, {"batch": batch_id, "now": now}).rowcount)
+
+
 _RELEASE = sql(
-    """UPDATE batch SET lease_owner = NULL, lease_until = NULL,
+    """UPDATE batch SET lease_owner = NULL, lease_until = NULL, suspect_id = NULL,
         open = EXISTS (SELECT 1 FROM step s WHERE s.batch_id = batch.id
             AND s.state IN ('planned', 'held', 'dispatching')),
         due_at = coalesce((SELECT min(s.due_at) FROM step s WHERE s.batch_id = batch.id

@@ -238,8 +238,8 @@ def write(session: Session, *, run_id: int, purpose_id: int, now: datetime) -> i
     planned = 0
     for account_id, due_at, count in groups:
         ids = allocate(session, "batch", -(-count // BATCH_STEPS))
-        rows = [{"id": one, "run_id": run_id, "account_id": account_id, "due_at": due_at, "open": True} for one in ids]
-        connection.execute(insert(Batch), rows)
+        common = {"run_id": run_id, "account_id": account_id, "due_at": due_at, "open": True, "abandoned": 0}
+        connection.execute(insert(Batch), [{"id": one, **common} for one in ids])
         values = {"run": run_id, "first": ids[0], "purpose": purpose_id, "yes": True, "account": account_id}
         connection.execute(_STEPS, {**values, "due": due_at})
         planned += count

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from broadcaster.actions import accounts, campaigns, dispatch, loop, planning
+from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
+from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Unavailable
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.telegram import FakeTelegram
@@ -422,6 +424,34 @@ def test_a_message_that_cannot_be_opened_does_not_hold_up_those_behind_it(runtim
     s.drain()
     assert s.steps()[s.people[0][1]] == ("skipped", "render_failed")
     assert s.states() == {"accepted": 2, "skipped": 1}
+
+
+def test_a_message_that_ends_every_worker_is_left_out_and_the_others_go(
+    runtime: Runtime, fake: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """As sudden as the end of a process."""
+
+    s = scene(runtime, fake, 30)
+    s.launch()
+    poisoned, prepare = s.people[7][1], Preparer.prepare
+
+    def deadly(self: Preparer, item: Item) -> Reason | None:
+        if item.address_id == poisoned:
+            raise Killed
+        return prepare(self, item)
+
+    monkeypatch.setattr(Preparer, "prepare", deadly)
+    deaths = 0
+    for _ in range(10):
+        try:
+            s.drain()
+        except Killed:
+            deaths += 1
+            s.abandon()
+    assert s.steps()[poisoned] == ("skipped", "render_failed")
+    assert (deaths, s.states()["skipped"], len(fake.accepted)) == (3, 1, s.states()["accepted"])
+    assert s.states()["accepted"] + s.states()["unknown"] == 29
 
 
 def test_a_message_with_a_missing_field_is_skipped_and_says_why(runtime: Runtime, fake: FakeTelegram) -> None:

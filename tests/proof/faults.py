@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.proof import brokers, databases, kills, processes, providers, stops
+from tests.proof import brokers, databases, kills, launches, processes, providers, renderers, stops
 from tests.proof.trial import Trial
 
 BOTH = ("sqlite", "postgres")
@@ -38,6 +38,8 @@ FAULTS = (
     Fault("F19", "pages killed before they answer", processes.unanswered, account=SLOWLY),
     Fault("F20", "stops aimed at messages in flight, workers killed", stops.in_flight, people=2000),
     Fault("F21", "other refusals aimed at messages in flight", stops.other_roads, people=1000),
+    Fault("F27", "launched fifty times at once", launches.fifty_times, people=100),
+    Fault("F29", "a message that ends who renders it", renderers.deadly, engines=POSTGRES),
     Fault("F30", "clocks ten minutes apart", processes.clocks_apart, engines=POSTGRES),
     Fault("F33", "connections cut every 2 s", databases.cut, engines=POSTGRES, people=1200, account=SLOWLY),
     Fault(

@@ -135,7 +135,11 @@ class Run(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """A few hundred steps of one run, account and send time; what a worker leases."""
+    """A few hundred steps of one run, account and send time; what a worker leases.
+
+    ``abandoned``: how many workers died while they held it. ``suspect_id``: the one step that is being built, once so
+    many have died that a message must be to blame.
+    """
 
     __table_args__ = (
         partial_index("ix_batch_due", "due_at", where="open"),
@@ -150,6 +154,8 @@ class Batch(SQLModel, table=True):
     open: bool = True
     lease_owner: str | None = None
     lease_until: datetime | None = None
+    abandoned: int = 0
+    suspect_id: int | None = number(null=True)
 
 
 class Delivery(SQLModel, table=True):

@@ -835,6 +835,8 @@ def upgrade() -> None:
         sa.Column("open", sa.Boolean(), nullable=False),
         sa.Column("lease_owner", AutoString(), nullable=True),
         sa.Column("lease_until", UTCDateTime(), nullable=True),
+        sa.Column("abandoned", sa.Integer(), nullable=False),
+        sa.Column("suspect_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_batch_account_id")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
