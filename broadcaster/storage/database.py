@@ -242,6 +242,7 @@ sqlite3.register_adapter(type(None), lambda nothing: nothing)
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,  # an error's words end in logs
         json_deserializer=orjson.loads,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
@@ -283,6 +284,7 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
         max_overflow=10,
         pool_pre_ping=False,
         pool_recycle=1800,
+        hide_parameters=True,
         json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 5, "options": _POSTGRES_OPTIONS},
     )

@@ -76,7 +76,14 @@ def _books(t: Trial) -> Iterable[str]:
     audience = (t.people + STRANGERS) * len(t.launched)
     runs = t.rows("SELECT count(*) FROM run")[0][0]
     unknown, lost = ends["unknown"], audience - ends.total()
-    t.figures |= {"n": t.people, "sent": len(accepted), "unknown": unknown, "duplicates": twice, "lost": lost}
+    t.figures |= {
+        "n": t.people,
+        "kills": t.blows,
+        "sent": len(accepted),
+        "unknown": unknown,
+        "duplicates": twice,
+        "lost": lost,
+    }
     if twice:
         yield f"K2: {twice} messages twice"
     if runs != len(t.launched):
@@ -85,7 +92,7 @@ def _books(t: Trial) -> Iterable[str]:
         yield f"K3: {dict(ends)} of {audience}"
     if ends["no_consent"] != STRANGERS * len(t.launched):
         yield f"K3: {ends['no_consent']} without consent"
-    if unknown > t.blows * IN_FLIGHT:
+    if unknown > t.blows * IN_FLIGHT + t.doubts:
         yield f"K3: {unknown} unknown after {t.blows} blows"
     ids = {one.provider_id for one in accepted}
     if ghosts := [step for step, (_, state, given) in steps.items() if state == "accepted" and given not in ids]:

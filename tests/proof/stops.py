@@ -23,8 +23,8 @@ def in_flight(t: Trial) -> None:
     t.launch()
     with Aim(t)():
         t.until_sent(0.05)
-        with again_and_again(t.kill_worker, every=(5, 12), dice=t.dice):
-            t.until_sent(0.5)
+        with again_and_again(t.kill_worker, every=(2, 6), dice=t.dice):
+            t.until_sent(0.8)
         t.until_finished()
 
 

@@ -47,6 +47,7 @@ class Trial:
     statuses: Counter[str] = field(default_factory=Counter)  #: what webhooks were answered
     figures: dict[str, Any] = field(default_factory=dict)
     blows: int = 0  #: kills, each of which may leave what was in flight unknown
+    doubts: int = 0  #: outcomes that this fault may leave unknown in another way
     ended: list[str] = field(default_factory=list)  #: reasons that this fault brings about
     waits: list[float] = field(default_factory=list)  #: seconds until a refusal was answered
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from broadcaster.actions.runtime import Runtime
@@ -208,6 +209,17 @@ def test_a_locked_database_says_that_it_does_not_answer_now(sqlite_url: str, mon
     holder.close()
     impatient.close()
     assert caught.value.message == "the database does not answer now: database is locked"
+
+
+def test_an_error_does_not_tell_the_values(migrated_url: str) -> None:
+    """Neither in its words nor in those of its causes: they end in logs."""
+    database = Database(migrated_url)
+    with pytest.raises((DBAPIError, Unavailable)) as caught, database.reading() as session:
+        session.connection().execute(text("SELECT * FROM nowhere WHERE value = :value"), {"value": "ann@example.net"})
+    database.close()
+    words = f"{caught.value} {caught.value.__cause__}"
+    assert "nowhere" in words
+    assert "ann@" not in words
 
 
 @pytest.mark.parametrize("writing", [True, False])
