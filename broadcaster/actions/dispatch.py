@@ -308,7 +308,8 @@ class _Lane:
         if not self._flights:
             return
         begun = time.monotonic()
-        seconds, enough, taken = 0.0, (len(self._flights) + 1) // 2, 0
+        # what ended before counts for nothing here: a slice that cannot write it down collects all the rest
+        seconds, enough, taken = 0.0, len(self._ended) + (len(self._flights) + 1) // 2, 0
         while len(self._flights) > self._capacity or (seconds < _WAIT_SECONDS and len(self._ended) < enough):
             for done in self._sender.finished(max(_WAIT_SECONDS - seconds, 0.01)):
                 flight = self._flights.pop(done.ref, None)

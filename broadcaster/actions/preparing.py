@@ -67,7 +67,7 @@ class Preparer:
         self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...]]] = {}
 
     def load(self, session: Session, batch: LeasedBatch, *, now: datetime) -> list[Item]:
-        """Read a batch's due steps; where workers died over it only the first, and not the one they died over."""
+        """Read a batch's due steps; where workers died over it only the first, unless that is what ends them."""
         if batch.careful and batches.skip_suspect(session, batch.id, now=now):
             logger.error("a message ends whoever builds it", extra={"batch": batch.id})
         due = rows.load_steps(session, batch.id, now=now)

@@ -15,6 +15,8 @@ from broadcaster.storage.warmups import HELD_BACK
 LEASE_SECONDS = 15.0
 #: After so many workers have died over a batch its steps are built one at a time.
 _CAREFUL_AFTER = 2
+#: So many more must die over one and the same step before it is to blame: workers are killed for other reasons too.
+_DEATHS_OVER_A_STEP = 3
 
 _DUE_BATCH = """
     SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
@@ -74,24 +76,29 @@ def settle_abandoned(session: Session, batch_id: int, *, keyed: bool, now: datet
     return int(session.connection().execute(_ABANDONED, values).rowcount)
 
 
-_SUSPECT = sql("UPDATE batch SET suspect_id = :step WHERE id = :batch")
+_SUSPECT = sql(
+    "UPDATE batch SET abandoned = CASE WHEN suspect_id = :step THEN abandoned ELSE :careful END, suspect_id = :step "
+    "WHERE id = :batch"
+)
 
 
 def suspect(session: Session, batch_id: int, step_id: int) -> None:
-    """Note the one step that is about to be built."""
-    session.connection().execute(_SUSPECT, {"batch": batch_id, "step": step_id})
+    """Note the one step that is about to be built; the deaths over another do not count."""
+    values = {"batch": batch_id, "step": step_id, "careful": _CAREFUL_AFTER}
+    session.connection().execute(_SUSPECT, values)
 
 
 _SKIP_SUSPECT = sql(
     f"UPDATE step SET state = 'skipped', reason = 'render_failed', {CLOSED_AT} "
-    "WHERE id = (SELECT suspect_id FROM batch WHERE id = :batch) AND state = 'planned'",
+    "WHERE id = (SELECT suspect_id FROM batch WHERE id = :batch AND abandoned >= :deaths) AND state = 'planned'",
     "now",
 )
 
 
 def skip_suspect(session: Session, batch_id: int, *, now: datetime) -> int:
-    """Close the step that the last worker died over; return how many that are."""
-    return int(session.connection().execute(_SKIP_SUSPECT, {"batch": batch_id, "now": now}).rowcount)
+    """Close the step that one worker after the other died over; return how many that are."""
+    values = {"batch": batch_id, "deaths": _CAREFUL_AFTER + _DEATHS_OVER_A_STEP, "now": now}
+    return int(session.connection().execute(_SKIP_SUSPECT, values).rowcount)
 
 
 _RELEASE = sql(

@@ -450,8 +450,33 @@ def test_a_message_that_ends_every_worker_is_left_out_and_the_others_go(
             deaths += 1
             s.abandon()
     assert s.steps()[poisoned] == ("skipped", "render_failed")
-    assert (deaths, s.states()["skipped"], len(fake.accepted)) == (3, 1, s.states()["accepted"])
+    assert (deaths, s.states()["skipped"], len(fake.accepted)) == (5, 1, s.states()["accepted"])
     assert s.states()["accepted"] + s.states()["unknown"] == 29
+
+
+def test_a_message_over_which_workers_died_by_chance_is_not_left_out(
+    runtime: Runtime, fake: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """As sudden as the end of a process."""
+
+    s = scene(runtime, fake, 3)
+    s.launch()
+    prepare, left = Preparer.prepare, [True] * 4  # two over the batch, two over its first message
+
+    def unlucky(self: Preparer, item: Item) -> Reason | None:
+        if left:
+            left.pop()
+            raise Killed
+        return prepare(self, item)
+
+    monkeypatch.setattr(Preparer, "prepare", unlucky)
+    for _ in range(4):
+        with pytest.raises(Killed):
+            s.drain()
+        s.abandon()
+    s.drain()
+    assert s.states() == {"accepted": 3}
 
 
 def test_a_message_with_a_missing_field_is_skipped_and_says_why(runtime: Runtime, fake: FakeTelegram) -> None:
@@ -504,6 +529,28 @@ def test_answers_are_kept_while_the_database_is_away(
         assert len(failed) == 1, "the slice says that the database did not answer"
         assert s.states() == {"accepted": 5}
         assert s.verified().problems == []
+
+
+@pytest.mark.timeout(60)
+def test_a_slice_that_cannot_write_waits_for_the_answers_still_out(
+    runtime: Runtime, fake: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for the last, when most have come in: and then it ends."""
+    exchange = dispatch._Lane._exchange
+
+    def failing(lane: dispatch._Lane, ready: list[Item]) -> None:
+        if lane._ended:
+            raise Unavailable("the database does not answer now")
+        exchange(lane, ready)
+
+    monkeypatch.setattr(dispatch._Lane, "_exchange", failing)
+    s = scene(runtime, fake, 5)
+    s.launch()
+    fake.slow_seconds = 1.0
+    fake.script(*[Behaviour.ACCEPT] * 4, Behaviour.SLOW)
+    with pytest.raises(Unavailable):
+        s.drain()
+    assert s.states() == {"accepted": 5}
 
 
 def _waited(worker: threading.Thread, seconds: float) -> bool:

@@ -117,7 +117,9 @@ class Trial:
 
     def until_sent(self, share: float) -> None:
         """Wait until the provider has seen this share of the people."""
-        self.until(lambda: len(self.provider.sent) >= share * self.people, f"{share:.0%} of the messages")
+        seconds = max(PATIENCE, self.people / 5)
+        what = f"{share:.0%} of the messages"
+        self.until(lambda: len(self.provider.sent) >= share * self.people, what, seconds=seconds)
 
     @contextmanager
     def going(self, *, stops: float = 0.1) -> Iterator[None]:
