@@ -6,6 +6,7 @@ A third of the messages, chosen by a hash, was never looked at while words were 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,14 +27,16 @@ class Written(NamedTuple):
 
 
 def _read(language: str) -> list[Written]:
-    written, wanted, number = [], "", 0
+    written, wanted, number, seen = [], "", 0, False
     for line in (_FOLDER / f"{language}.txt").read_text("utf-8").splitlines():
-        if line.startswith("["):
+        if line == "# seen":  # what follows was written to find gaps, and then used to close them
+            seen = True
+        elif line.startswith("["):
             wanted, number = line.strip("[]"), 0
         elif line:
             number += 1
             digest = hashlib.sha256(f"{language}-{wanted}-{number}".encode()).digest()
-            written.append(Written(line, wanted, digest[0] % 3 == 0))
+            written.append(Written(line, wanted, not seen and digest[0] % 3 == 0))
     return written
 
 
@@ -47,33 +50,38 @@ def _share(language: str, wanted: str, held_out: bool, *, not_in: set[Intent]) -
     return len(wrong) / len(asked), wrong
 
 
-pytestmark = [
-    pytest.mark.parametrize("language", LANGUAGES),
-    pytest.mark.parametrize("held_out", [False, True], ids=["tuned", "held-out"]),
-]
+def each_language(test: Callable[..., None]) -> Callable[..., None]:
+    """Run *test* for every language, on what was looked at and on what was not."""
+    for mark in (
+        pytest.mark.parametrize("language", LANGUAGES),
+        pytest.mark.parametrize("held_out", [False, True], ids=["tuned", "held-out"]),
+    ):
+        test = mark(test)
+    return test
+
+
 CLOSED = {Intent.OPT_OUT, Intent.UNSURE, Intent.RIGHTS}
 
 
+@each_language
 def test_a_request_to_stop_closes(language: str, held_out: bool) -> None:
     share, missed = _share(language, "opt_out", held_out, not_in=CLOSED)
     assert share <= (0.02 if language in ("en", "fr") and not held_out else 0.10), missed
 
 
+@each_language
 def test_a_rights_request_closes(language: str, held_out: bool) -> None:
     share, missed = _share(language, "rights", held_out, not_in=CLOSED)
     assert share <= 0.20, missed
 
 
+@each_language
 def test_a_request_to_start_again_is_understood(language: str, held_out: bool) -> None:
     share, missed = _share(language, "opt_in", held_out, not_in={Intent.OPT_IN})
     assert share <= 0.20, missed
 
 
-def test_a_call_for_help_is_understood(language: str, held_out: bool) -> None:
-    share, missed = _share(language, "help", held_out, not_in={Intent.HELP})
-    assert share <= 0.03, missed
-
-
+@each_language
 def test_ordinary_messages_stop_little(language: str, held_out: bool) -> None:
     opened = set(Intent) - {Intent.OPT_OUT}
     share, stopped = _share(language, "ordinary", held_out, not_in=opened)
@@ -82,6 +90,15 @@ def test_ordinary_messages_stop_little(language: str, held_out: bool) -> None:
     assert share <= 0.10, held
 
 
+@each_language
 def test_nothing_but_a_clear_request_is_an_opt_in(language: str, held_out: bool) -> None:
     others = [one for one in MESSAGES[language] if one.wanted != "opt_in" and one.held_out is held_out]
     assert [one.text for one in others if classify(one.text).intent is Intent.OPT_IN] == []
+
+
+@pytest.mark.parametrize("held_out", [False, True], ids=["tuned", "held-out"])
+def test_a_call_for_help_is_understood(held_out: bool) -> None:
+    """Over all languages at once: none has enough calls for help for a share of its own."""
+    asked = [one for all_of in MESSAGES.values() for one in all_of if one.wanted == "help" and one.held_out is held_out]
+    missed = [one.text for one in asked if classify(one.text).intent is not Intent.HELP]
+    assert len(missed) <= 0.03 * len(asked), missed

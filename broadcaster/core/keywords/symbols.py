@@ -38,6 +38,7 @@ CLASSES = {
     "miss": "l",  # lose, miss: not wanting that is wanting
     "send": "S",
     "get": "G",
+    "letter": "i",  # a newsletter: what one subscribes to
     "both": "B",  # a verb and a noun: "text"
     "msg": "M",
     "join": "E",
@@ -65,7 +66,7 @@ CLASSES = {
 }
 UNKNOWN, NUMBER, BREAK = "x", "#", "/"
 _EMPTY = frozenset(CLASSES[name] for name in ("aux", "courtesy", "thanks"))
-_WRITTEN = frozenset(CLASSES[name] for name in ("send", "both", "msg"))
+_WRITTEN = frozenset(CLASSES[name] for name in ("send", "both", "msg", "letter"))
 _NOT_BETWEEN = frozenset(CLASSES[name] for name in ("other", "not", "no"))
 _GAP = 5  #: words between the two halves of a verb
 _LEAST = 0.7  #: a language that knows fewer of the words than this share of the best one is not meant
