@@ -70,12 +70,6 @@ def test_a_request_to_stop_closes(language: str, held_out: bool) -> None:
 
 
 @each_language
-def test_a_rights_request_closes(language: str, held_out: bool) -> None:
-    share, missed = _share(language, "rights", held_out, not_in=CLOSED)
-    assert share <= 0.20, missed
-
-
-@each_language
 def test_a_request_to_start_again_is_understood(language: str, held_out: bool) -> None:
     share, missed = _share(language, "opt_in", held_out, not_in={Intent.OPT_IN})
     assert share <= 0.20, missed
@@ -97,8 +91,10 @@ def test_nothing_but_a_clear_request_is_an_opt_in(language: str, held_out: bool)
 
 
 @pytest.mark.parametrize("held_out", [False, True], ids=["tuned", "held-out"])
-def test_a_call_for_help_is_understood(held_out: bool) -> None:
-    """Over all languages at once: none has enough calls for help for a share of its own."""
-    asked = [one for all_of in MESSAGES.values() for one in all_of if one.wanted == "help" and one.held_out is held_out]
-    missed = [one.text for one in asked if classify(one.text).intent is not Intent.HELP]
-    assert len(missed) <= 0.03 * len(asked), missed
+@pytest.mark.parametrize("wanted, right, most", [("help", {Intent.HELP}, 0.03), ("rights", CLOSED, 0.05)])
+def test_rarer_requests_are_understood(wanted: str, right: set[Intent], most: float, held_out: bool) -> None:
+    """Over all languages at once: none has enough of these for a share of its own."""
+    shares = [_share(language, wanted, held_out, not_in=right) for language in LANGUAGES]
+    asked = sum(one.wanted == wanted and one.held_out is held_out for all_of in MESSAGES.values() for one in all_of)
+    missed = [text for _, texts in shares for text in texts]
+    assert len(missed) <= most * asked, missed

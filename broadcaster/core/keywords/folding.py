@@ -111,27 +111,22 @@ _CYRILLIC = str.maketrans("cto", "сто")
 _DISGUISED_KEYWORDS = frozenset({"stop", "stopp", "ctop", "cancel", "quit", "arret", "arrete", "optout", "remove"})
 
 
-class _Without(dict[int, int | None]):
-    """A table for ``str.translate`` that drops characters of a Unicode category and remembers which."""
-
-    def __init__(self, category: str) -> None:
-        self.category = category
+class _Plain(dict[int, str | int | None]):
+    """A table for ``str.translate``: one spelling of each letter, without marks and controls; it remembers which."""
 
     def __missing__(self, code: int) -> int | None:
-        self[code] = None if unicodedata.category(chr(code)).startswith(self.category) else code
-        return self[code]
+        category = unicodedata.category(chr(code))
+        self[code] = kept = None if category == "Cf" or category[0] == "M" else code
+        return kept
 
 
-_WITHOUT_CONTROLS = _Without("Cf")
-_WITHOUT_MARKS = _Without("M")
+_PLAIN = _Plain(_LETTERS)
 
 
 def plain(text: str) -> str:
     """Return *text* in lower case without marks, in one spelling of each letter."""
-    text = unicodedata.normalize("NFKC", text.translate(_LETTERS))
-    text = text.translate(_WITHOUT_CONTROLS)
-    text = unicodedata.normalize("NFD", text.casefold().translate(_LETTERS))
-    return text.translate(_WITHOUT_MARKS)
+    composed = unicodedata.normalize("NFKC", text.replace("´", "'")).casefold()
+    return composed if composed.isascii() else unicodedata.normalize("NFD", composed).translate(_PLAIN)
 
 
 def fold(text: str) -> str:

@@ -28,6 +28,7 @@ class Language:
     """One language's lists as they stand in its file."""
 
     code: str
+    umlauts: bool  #: ue, oe and ae are also written for ü, ö and ä
     spaced: bool  #: words stand apart; without it, words are found inside a run of letters
     written: dict[str, str]
 
@@ -36,7 +37,7 @@ class Language:
         """Return the folded phrases of each list."""
         names, texts = self.written.keys(), _LIST_END.join(self.written.values())
         spellings = [_folded(texts)]
-        if any(umlaut in texts for umlaut in "üöä"):
+        if self.umlauts:
             spellings.append(_folded(texts.translate(_UMLAUTS)))
         each = (spelling.split(_LIST_END) for spelling in spellings)
         return {name: _phrases(",".join(found)) for name, *found in zip(names, *each, strict=True)}
@@ -54,9 +55,9 @@ def _phrases(folded: str) -> tuple[str, ...]:
 
 def _read(path: Path) -> Language:
     content = tomllib.loads(path.read_text("utf-8"))
-    spaced = content.pop("spaced", True)
     content.pop("sources")
-    return Language(path.stem, spaced, content)
+    umlauts, spaced = content.pop("umlauts", False), content.pop("spaced", True)
+    return Language(path.stem, umlauts, spaced, content)
 
 
 def _order(language: Language) -> tuple[int, str]:
