@@ -94,7 +94,7 @@ STOP = _table(
     rf"| writes small{{0,1}} me any{{0,1}} not (?! word{{0,3}} word ) {_LATER}",
     no_getting=rf"not small{{0,2}} more small{{0,2}} get {_LATER}"
     rf"| not small{{0,3}} get small{{0,3}} (?: mail|more ) {_LATER}",
-    no_more=r"nomore small{0,3} comes | begin small* (?: no|not ) small{0,2} mail small* end"
+    no_more=r"nomore any{0,3} comes | begin small* (?: no|not ) small{0,2} mail small* end"
     rf"| (?: no|not ) any{{0,2}} mail small{{0,2}} more {_LATER}",
     remove_me=r"remove small{0,2} me any{0,3} (?: list|id|end ) | (?: remove|cease ) any{0,2} (?: id|list )"
     r"| id any{0,4} remove | list any{0,3} remove | me small{0,2} remove wish* end",
