@@ -28,8 +28,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-from sqlmodel import Session
+from sqlalchemy import func, text
+from sqlmodel import Session, col, select
 
 from benchmarks import tools
 from broadcaster.actions.organisation import set_settings
@@ -40,6 +40,7 @@ from broadcaster.core.campaigns import Schedule
 from broadcaster.core.event_types import Changed
 from broadcaster.core.messages import Outbound
 from broadcaster.storage import log
+from broadcaster.storage.tables import Worker
 from tests import factories, servers
 
 CASES = ("http-small", "http-large", "mail-small", "mail-large")
@@ -162,13 +163,17 @@ def _seconds(start: Any, end: Any) -> float:
     return (last - first).total_seconds()
 
 
-def run_product(place: Bench, campaign: Any, parts: dict[str, int]) -> dict[str, Any]:
+def run_product(place: Bench, campaign: Any, parts: dict[str, int], command: list[str] | None = None) -> dict[str, Any]:
     """Start the workers as an operator does, launch, wait for the end; return figures, cost and memory."""
     small = not place.broker
-    command = [sys.executable, "-m", "broadcaster", *(["serve"] if small else ["worker", "--processes", "2"])]
+    usual = [sys.executable, "-m", "broadcaster", *(["serve"] if small else ["worker", "--processes", "2"])]
+    command = command or usual
+    with place.runtime.db.reading() as session:
+        since = place.runtime.db.now(session)  # a run before this one may have left its workers' rows
     noise = subprocess.DEVNULL if not os.environ.get("BENCH_LOUD") else None
     with tools.process(command, env=environment(place), stdout=noise, stderr=noise) as running:
-        _wait_for(place, lambda s: _scalar(s, "SELECT count(*) FROM worker") >= (1 if small else 2))
+        ready = select(func.count()).select_from(Worker).where(col(Worker.started_at) >= since)
+        _wait_for(place, lambda s: s.exec(ready).one() >= (1 if small else 2))
         parts = {"workers": running.pid, **parts}
         before = {name: tools.cpu_seconds(pid) for name, pid in parts.items()}
         made = campaign()

@@ -139,6 +139,16 @@ def environment_for(settings: Settings) -> dict[str, str]:
     return own
 
 
+def terminal_language(environment: Mapping[str, str] | None = None) -> str:
+    """Return the two letters of the language the terminal asks for, or nothing.
+
+    Which variable counts first: POSIX.1-2017, Base Definitions, section 8.2.
+    """
+    given = os.environ if environment is None else environment
+    named = next((given[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if given.get(name)), "")
+    return named[:2]
+
+
 def read_keys(settings: Settings) -> str:
     """Return the key ring's text: from the environment, else from the file in the home folder, else empty."""
     if settings.keys:

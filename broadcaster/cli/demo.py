@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from broadcaster import config
 from broadcaster.actions import campaigns, content, forecast, sequencer, staff
 from broadcaster.cli.context import Context
 from broadcaster.cli.demo_people import ORDINARY, STOPS, invent
@@ -214,10 +213,9 @@ def _print(console: Console, told: dict[str, Any]) -> None:
     console.print("Sending windows are open in the demonstration: its people and providers are invented.")
 
 
-def spoken(settings: Mapping[str, str]) -> str:
-    """Return the language of the terminal, if the pages speak it; POSIX says which variable counts first."""
-    named = next((settings[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if settings.get(name)), "")
-    return named[:2] if named[:2] in staff.LANGUAGES else staff.LANGUAGES[0]
+def spoken(terminal: str) -> str:
+    """Return the language of the terminal, if the pages speak it, else the first of the pages' own."""
+    return terminal if terminal in staff.LANGUAGES else staff.LANGUAGES[0]
 
 
 def _leave_open(world: World, console: Console) -> None:
@@ -226,7 +224,7 @@ def _leave_open(world: World, console: Console) -> None:
     token = staff.setup_token(world.runtime)
     if token is not None:
         who = {"email": "admin@example.com", "name": "Demo Admin", "password": password}
-        staff.create_first(world.runtime, token, language=spoken(os.environ), **who)
+        staff.create_first(world.runtime, token, language=spoken(config.terminal_language()), **who)
     console.print(f"\nLook around: [bold]{world.settings.public_url}[/bold]")
     console.print(f"Sign in as admin@example.com with the password {password}. Ctrl-C ends the demonstration.")
     try:

@@ -140,7 +140,7 @@ HOLDINGS: dict[str, Holding] = {
     "account_media": _nobody("account_id media_id provider_ref expires_at"),
     "account_poll": _nobody("account_id cursor polled_at problem"),
     "audience": _nobody("id name rule created_at updated_at archived_at"),
-    "batch": _nobody("id run_id account_id due_at open lease_owner lease_until"),
+    "batch": _nobody("id run_id account_id due_at open lease_owner lease_until abandoned suspect_id"),
     "brand": _nobody("id key name contact postal_address website privacy_url archived_at"),
     "campaign": _nobody(_CAMPAIGN),
     "closed_day": _nobody("country day label"),

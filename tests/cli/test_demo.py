@@ -10,6 +10,7 @@ import pytest
 
 from broadcaster.cli.demo import spoken
 from broadcaster.cli.demo_world import wait_for
+from broadcaster.config import terminal_language
 from broadcaster.core.errors import Unavailable
 
 
@@ -40,4 +41,4 @@ def test_a_worker_that_died_is_said_at_once() -> None:
     ],
 )
 def test_the_demonstration_speaks_the_language_of_the_terminal(settings: dict[str, str], language: str) -> None:
-    assert spoken(settings) == language
+    assert spoken(terminal_language(settings)) == language
