@@ -35,7 +35,7 @@ from benchmarks import tools
 from broadcaster.actions.organisation import set_settings
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
-from broadcaster.channels import registry
+from broadcaster.channels import contract, registry
 from broadcaster.core.campaigns import Schedule
 from broadcaster.core.event_types import Changed
 from broadcaster.core.messages import Outbound
@@ -44,7 +44,7 @@ from broadcaster.storage.tables import Worker
 from tests import factories, servers
 
 CASES = ("http-small", "http-large", "mail-small", "mail-large")
-CONNECTIONS = 64
+CONNECTIONS = contract.CONCURRENCY
 TEXT = (
     "Hello {{ contact.first_name }}, our autumn offers are here: 20 % on everything until Sunday. "
     "Stop: {{ unsubscribe_url }}"

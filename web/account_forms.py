@@ -12,7 +12,7 @@ from pydantic import Field as Bounds
 from pydantic import StringConstraints, create_model
 
 from broadcaster.channels import registry
-from broadcaster.channels.contract import Field
+from broadcaster.channels.contract import CONCURRENCY, Field
 from broadcaster.core.errors import Conflict, InvalidInput
 from web import account_words
 from web.forms import Form, FormModel, Line
@@ -33,7 +33,7 @@ class AccountForm(FormModel):
     channel: Line | None = None
     base_url: Line | None = None
     rate_per_second: float | None = None
-    concurrency: int = 64
+    concurrency: int = CONCURRENCY
     cost: Money = Decimal(0)
     warm_up: Given | None = None
 

@@ -12,6 +12,7 @@ from broadcaster.actions.catalogue import create_brand
 from broadcaster.actions.organisation import setting
 from broadcaster.actions.staff import actor
 from broadcaster.channels import registry
+from broadcaster.channels.contract import CONCURRENCY
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.storage import listings, rates
 from broadcaster.storage.tables import Account
@@ -88,7 +89,7 @@ def new(provider: str) -> ResponseReturnValue:
     begin |= {
         "name": _sandbox_name("email") if provider == registry.SANDBOX else say.provider(provider),
         "rate_per_second": channel.capabilities.rate_per_second,
-        "concurrency": 64,
+        "concurrency": CONCURRENCY,
     }
     return _form(provider, blank(form_of(provider), cost=0, **begin))
 

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
-from broadcaster.channels.contract import AccountConfig, Channel, CheckResult
+from broadcaster.channels.contract import CONCURRENCY, AccountConfig, Channel, CheckResult
 from broadcaster.core import warmup
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import AccountHeld, Changed
@@ -34,7 +34,7 @@ def create(
     settings: Mapping[str, str],
     base_url: str = "",
     rate_per_second: float | None = None,
-    concurrency: int = 64,
+    concurrency: int = CONCURRENCY,
     cost_micros: int = 0,
     warm_up: str = "",
     actor: str,
@@ -82,7 +82,7 @@ def update(
     settings: Mapping[str, str],
     base_url: str = "",
     rate_per_second: float | None = None,
-    concurrency: int = 64,
+    concurrency: int = CONCURRENCY,
     cost_micros: int | None = None,
     warm_up: str | None = None,
     actor: str,

@@ -43,6 +43,8 @@ _WAIT_SECONDS = 0.05
 _AHEAD_SECONDS = 0.15
 #: No more than this many of them, however many slots there are.
 _AHEAD_MAX = 256
+#: Where there are few slots (mail has ten connections) so many may wait all the same.
+_AHEAD_FEW = 64
 _SALVAGE_SECONDS = 20.0
 _SALVAGE_PAUSE_SECONDS = 0.2
 
@@ -191,8 +193,8 @@ class _Lane:
         free = self._sender.slots()
         if free:
             self._capacity = free + len(self._flights)
-        # never more than there are slots: all of it would be unknown if we died, though none of it had begun
-        ahead = min(int(self._pace * _AHEAD_SECONDS), self._capacity, _AHEAD_MAX)
+        # no more than there are slots, or a few: all of it would be unknown if we died, though none of it had begun
+        ahead = min(int(self._pace * _AHEAD_SECONDS), max(self._capacity, _AHEAD_FEW), _AHEAD_MAX)
         return max(min(self._capacity + ahead, self._window) - len(self._flights), 0)
 
     def _ready(self, until: float) -> list[Item]:

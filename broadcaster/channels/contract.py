@@ -26,6 +26,10 @@ def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+#: Calls of an account at a time and process, unless it says otherwise; its rate is what protects the provider.
+CONCURRENCY = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a channel can express and promise; sources in ``docs/channels.md``.
@@ -77,7 +81,7 @@ class AccountConfig:
     base_url: str
     settings: Mapping[str, str]  #: open values: sender name, port ...
     secrets: Mapping[str, str] = field(repr=False)
-    concurrency: int = 64
+    concurrency: int = CONCURRENCY
     public_url: str = ""  #: where the provider reaches our webhook, as configured (never taken from a request)
 
 

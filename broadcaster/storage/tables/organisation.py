@@ -86,7 +86,7 @@ class Account(SQLModel, table=True):
     secrets_ct: bytes | None = blob(null=True)
     webhook_key: str = Field(unique=True)  #: opaque part of the webhook's address
     rate_per_second: float | None = None  #: None: as fast as the provider takes it
-    concurrency: int = 64
+    concurrency: int
     warm_up: list[int] = Field(default_factory=list, sa_column=Column(Json, nullable=False))  #: ``core/warmup``
     cost_micros: int = 0  #: per message or SMS part, in millionths of the organisation's currency
     state: str = "active"
