@@ -24,7 +24,7 @@ from broadcaster.core.errors import InvalidInput, NotFound
 from broadcaster.core.event_types import AddressSeen, Changed
 from broadcaster.core.keys import digest_range
 from broadcaster.core.messages import ChannelEvent, Inbound, InboundKind, Receipt
-from broadcaster.storage import consent, conversations, log, people
+from broadcaster.storage import consent, consent_history, conversations, log, people
 from broadcaster.storage.database import is_race
 from broadcaster.storage.people import NewAddress
 from broadcaster.storage.tables import Address, Step
@@ -89,7 +89,8 @@ def _try_one(runtime: Runtime, config: AccountConfig, event: ChannelEvent) -> Re
             return receipts.keep(runtime, session, config, event, now)
         address, step_id = _who(runtime, session, config, event, now)
         if address is not None:
-            address = people.lock_address(session, address.id)  # one word at a time from each person
+            own = people.lock_addresses(session, consent_history.addresses_beside(session, address.id))
+            address = next(row for row in own if row.id == address.id)  # one word at a time from each person
         stored = conversations.store_once(
             session,
             account_id=config.id,
@@ -141,7 +142,9 @@ def _answered_again(session: Session, address: Address, event: Inbound) -> Recor
         return None
     marketing = consent.purpose_id(session, "marketing")
     recorded = Recorded(repeated=1)
-    recorded.closed[address.id].update(one for one, path in consent.paths(session).items() if marketing in path)
+    below = [one for one, path in consent.paths(session).items() if marketing in path]
+    for address_id in consent_history.addresses_beside(session, address.id):
+        recorded.closed[address_id].update(below)
     return recorded
 
 

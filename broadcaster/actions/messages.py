@@ -20,7 +20,7 @@ from broadcaster.core.deliveries import Idempotency, Outcome, State
 from broadcaster.core.errors import MessageRejected
 from broadcaster.core.event_types import Changed, MessageSettled
 from broadcaster.core.messages import Button, ButtonKind, CallResult, Media, MediaKind, Outbound
-from broadcaster.core.replies import ReplyKind, reply
+from broadcaster.core.replies import ReplyKind, Word, reply
 from broadcaster.storage import conversations, log, people
 from broadcaster.storage.tables import (
     Account,
@@ -88,12 +88,12 @@ def ask_a_person(session: Session, kept: Message, *, by: datetime) -> None:
     session.add(thread)
 
 
-def queue_answer(told: Told, kept: Message, kind: ReplyKind) -> None:
+def queue_answer(told: Told, kept: Message, kind: ReplyKind, **names: Word) -> None:
     """Queue the one confirmation or HELP answer to a message; the database refuses a second one."""
     session = told.session
     brand = session.get_one(Brand, session.get_one(Account, told.config.id).brand_id)
     language = _language(session, told.address, told.event.language)
-    words = reply(kind, language, brand=brand.name, contact=brand.contact or brand.website)
+    words = reply(kind, language, brand=brand.name, contact=brand.contact or brand.website, **names)
     text = {"text": words, "subject": brand.name}
     session.add(
         Message(

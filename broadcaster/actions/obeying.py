@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import consequences, messages
+from broadcaster.actions import consequences, messages, reaching
 from broadcaster.actions.consent import Recorded
+from broadcaster.actions.reaching import Reach
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.told import Told
 from broadcaster.core import keywords
 from broadcaster.core.consent import OUR_CLOCK, REFUSALS, Action, Actor, ConsentEvent, Source, Standing, State, fold
 from broadcaster.core.keywords import Decision, Intent
 from broadcaster.core.messages import InboundKind
-from broadcaster.core.replies import ReplyKind
+from broadcaster.core.replies import ReplyKind, Word
 from broadcaster.storage import consent, conversations
 from broadcaster.storage.consent import NewConsent
 from broadcaster.storage.tables import Conversation, Message, OptInRequest
@@ -31,17 +32,15 @@ OPEN_QUESTION = timedelta(hours=48)
 def _text(told: Told) -> Recorded | None:
     """A person wrote: decide what they want, do it, answer once, keep the message."""
     question = _open_question(told)
-    decision = keywords.classify(told.event.text, open_question=question is not None)
+    topics = reaching.topics(told.session)
+    decision = keywords.classify(told.event.text, open_question=question is not None, topics=topics)
     if len(told.words) < len(told.event.text) and not decision.closes:
         decision = Decision(Intent.UNSURE, "too_long")  # what was not read may say no
     kept = messages.keep_inbound(told, intent=decision.intent.value, rule=decision.rule)
     if decision.intent is Intent.OPT_OUT:
-        recorded = told.record(_refusal(told, Action.OBJECTED, decision.rule))
-        _answer(told, kept, ReplyKind.STOPPED)
-        return recorded
+        return _refused(told, kept, decision, reaching.reach(told, decision, topics))
     if decision.intent in (Intent.UNSURE, Intent.RIGHTS):
-        messages.ask_a_person(told.session, kept, by=told.now + REVIEW)
-        return told.record(_refusal(told, Action.RESTRICTED, decision.rule))
+        return _in_doubt(told, kept, decision)
     if decision.intent is Intent.OPT_IN:
         return _opt_in(told, kept, question, decision.rule)
     if decision.intent is Intent.HELP:
@@ -49,8 +48,32 @@ def _text(told: Told) -> Recorded | None:
     return None
 
 
-def _refusal(told: Told, action: Action, rule: str) -> NewConsent:
-    return told.act(action, told.marketing(), actor=Actor.PERSON, source=Source.KEYWORD, rule=rule)
+def _refused(told: Told, kept: Message, decision: Decision, reach: Reach) -> Recorded:
+    if not reach.addresses:  # they named a channel on which we do not know them: a person has to look
+        return _in_doubt(told, kept, decision)
+    acts = [
+        told.act(
+            reach.action,
+            purpose_id,
+            actor=Actor.PERSON,
+            source=Source.KEYWORD,
+            rule=decision.rule,
+            address_id=address_id,
+            scope=decision.scope.value,
+        )
+        for address_id in reach.addresses
+        for purpose_id in reach.purposes
+    ]
+    recorded = told.record(*acts)
+    _answer(told, kept, reach.reply, **reach.names)
+    return recorded
+
+
+def _in_doubt(told: Told, kept: Message, decision: Decision) -> Recorded:
+    """Pause at once, and have somebody of ours look, with a deadline."""
+    messages.ask_a_person(told.session, kept, by=told.now + REVIEW)
+    pause = told.act(Action.RESTRICTED, told.marketing(), actor=Actor.PERSON, source=Source.KEYWORD, rule=decision.rule)
+    return told.record(pause)
 
 
 def _open_question(told: Told) -> OptInRequest | None:
@@ -89,11 +112,12 @@ def _open_before(told: Told) -> list[State]:
     """
     events = consent.events_of(told.session, [told.address.id]).get(told.address.id, [])
     paths = consent.paths(told.session)
+    now_open = {one for one, state in fold(events, paths=paths).items() if state.standing is Standing.GRANTED}
     said = sorted((event for event in events if _closes(event)), key=lambda e: (e.occurred_at, e.id), reverse=True)
     for stop in said:
         before = [event for event in events if event.occurred_at <= stop.occurred_at and not _after(event, stop)]
         states = fold(before, paths=paths).values()
-        found = [state for state in states if state.standing is Standing.GRANTED]
+        found = [one for one in states if one.standing is Standing.GRANTED and one.purpose_id not in now_open]
         if found:
             return [state for state in found if state.expires_at is None or state.expires_at > told.now]
     return []
@@ -109,9 +133,9 @@ def _after(event: ConsentEvent, stop: ConsentEvent) -> bool:
     return _closes(event) and (event.occurred_at, event.id) >= (stop.occurred_at, stop.id)
 
 
-def _answer(told: Told, kept: Message, kind: ReplyKind) -> None:
+def _answer(told: Told, kept: Message, kind: ReplyKind, **names: Word) -> None:
     if not told.event.answered_by_platform:
-        messages.queue_answer(told, kept, kind)
+        messages.queue_answer(told, kept, kind, **names)
 
 
 def _platform_stop(told: Told) -> Recorded:

@@ -15,6 +15,7 @@ from broadcaster.channels import registry
 from broadcaster.channels.contract import AccountConfig
 from broadcaster.core import keywords
 from broadcaster.core.consent import Action, Actor, Source
+from broadcaster.core.events import Json
 from broadcaster.core.messages import Inbound
 from broadcaster.storage import consent
 from broadcaster.storage.consent import NewConsent
@@ -38,12 +39,27 @@ class Told:
         """Return what is kept of the person's words."""
         return self.event.text[: registry.capabilities_of(self.config.channel).inbound_max]
 
-    def act(self, action: Action, purpose_id: int, *, actor: Actor, source: Source, rule: str = "") -> NewConsent:
-        """Return the consent event that this inbound event is."""
+    def act(
+        self,
+        action: Action,
+        purpose_id: int,
+        *,
+        actor: Actor,
+        source: Source,
+        rule: str = "",
+        address_id: int | None = None,
+        **evidence: Json,
+    ) -> NewConsent:
+        """Return the consent event that this inbound event is, at its own address or at another of the person.
+
+        The words stay with the address they came from: somebody else may share the other one.
+        """
+        own = address_id in (None, self.address.id)
         fact = f"inbound:{self.config.id}:{self.event.event_key}:{purpose_id}:{action.value}"
+        said: dict[str, Json] = {"words": self.event.text[:2000], "payload": self.event.payload[:200]}
         return NewConsent(
-            key=hashlib.sha256(fact.encode()).digest(),
-            address_id=self.address.id,
+            key=hashlib.sha256((fact if own else f"{fact}:{address_id}").encode()).digest(),
+            address_id=address_id or self.address.id,
             purpose_id=purpose_id,
             action=action,
             actor=actor,
@@ -51,13 +67,13 @@ class Told:
             occurred_at=self._when(action),
             clock=f"account:{self.config.id}",
             evidence={
-                "words": self.event.text[:2000],
-                "payload": self.event.payload[:200],
+                **(said if own else {}),
                 "rule": rule,
                 "detector": keywords.VERSION,
                 "event_key": self.event.event_key,
+                **evidence,
             },
-            step_id=self.step_id,
+            step_id=self.step_id if own else None,
         )
 
     def _when(self, action: Action) -> datetime:

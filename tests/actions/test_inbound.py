@@ -166,7 +166,7 @@ def test_what_was_fetched_and_not_applied_is_fetched_again(
         s = scene(runtime, telegram, 1)
         telegram.say(100_001, "STOP")
         with monkeypatch.context() as broken:
-            broken.setattr(people, "lock_address", away)
+            broken.setattr(people, "lock_addresses", away)
             assert polling.poll_due(runtime) == 0
         assert standing(s) == "granted"
         assert polling.poll_due(runtime) == 1

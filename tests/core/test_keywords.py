@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadcaster.core.keywords import VERSION, Intent, Scope, classify, folding, lexicon
+from broadcaster.core.keywords import VERSION, Intent, Scope, classify, folding, lexicon, phrase
 from broadcaster.core.keywords.languages import COMMON, LANGUAGES, Language
 from broadcaster.core.keywords.symbols import CLASSES, known
 
@@ -71,7 +71,7 @@ def test_a_stop_word_stops_however_it_is_written(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
 def test_a_language_has_only_lists_that_are_read(language: Language) -> None:
     known = {*CLASSES, "say_stop", "say_stop_weak", "say_start", "say_start_weak", "say_help"}
-    assert set(language.written) <= known | {"greeting", "topic", "not_typo", "prefixes"}
+    assert set(language.written) <= known | {"greeting", "topic", "fine", "not_typo", "prefixes"}
 
 
 @pytest.mark.parametrize("langs, least", [(("en", "fr"), 0.98), (("xx", "de"), 0.90)])
@@ -132,11 +132,56 @@ def test_a_weak_stop_inside_an_idiom_is_none() -> None:
     assert classify("fin").intent is Intent.OPT_OUT
 
 
-def test_a_topic_is_named() -> None:
-    decision = classify("STOP PROMO")
-    assert (decision.intent, decision.scope, decision.topic) == (Intent.OPT_OUT, Scope.TOPIC, "promo")
-    assert classify("STOP").scope is Scope.CHANNEL
+TOPICS = frozenset(phrase(name) for name in ("newsletter", "gourmet_club", "Акции", "メルマガ", "SMS"))
+
+
+@pytest.mark.parametrize(
+    "text, topic",
+    [
+        ("STOP NEWSLETTER", "newsletter"),
+        ("newsletters stop please", "newsletter"),
+        ("Désabonnez-moi de la newsletter, merci", "newsletter"),
+        ("stop gourmet club", "gourmet club"),
+        ("стоп акции", "акции"),
+        ("メルマガ停止", "メルマガ"),
+    ],
+)
+def test_a_stop_that_names_a_topic_of_ours_and_nothing_else_is_of_that_topic(text: str, topic: str) -> None:
+    decision = classify(text, topics=TOPICS)
+    assert (decision.intent, decision.scope, decision.topic) == (Intent.OPT_OUT, Scope.TOPIC, phrase(topic))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["STOP", "STOP PROMO", "stop newsletter and promo", "stop sending me your newsletter, I hate you", "stop sms"],
+)
+def test_a_stop_that_may_mean_more_than_a_topic_is_of_more(text: str) -> None:
+    decision = classify(text, topics=TOPICS)
+    assert decision.intent is Intent.OPT_OUT
+    assert decision.scope is not Scope.TOPIC
+
+
+def test_a_stop_everywhere_is_of_everything() -> None:
     assert classify("Arrêtez de m'écrire, partout").scope is Scope.EVERYWHERE
+    assert classify("unsubscribe from all channels, and the newsletter", topics=TOPICS).scope is Scope.EVERYWHERE
+
+
+@pytest.mark.parametrize(
+    "text, closed, spared",
+    [
+        ("sms stop, e-mail is fine", {"sms"}, {"email"}),
+        ("plus de sms svp, les mails ok", {"sms"}, {"email"}),
+        ("Bitte keine SMS mehr. E-Mail ist ok", {"sms"}, {"email"}),
+        ("stop e-mails", {"email"}, set()),
+        ("stop sms and email", {"sms", "email"}, set()),
+        ("stop sms, e-mail is not ok", {"sms", "email"}, set()),
+        ("stop sms, e-mail is fine. STOP", {"sms"}, set()),
+        ("I read your e-mail. Stop sms", {"sms"}, set()),
+    ],
+)
+def test_a_stop_names_the_channels_it_closes_and_those_it_spares(text: str, closed: set[str], spared: set[str]) -> None:
+    decision = classify(text)
+    assert (decision.scope, decision.channels, decision.spared) == (Scope.CHANNELS, closed, spared)
 
 
 def test_a_decision_names_its_rule() -> None:

@@ -1,6 +1,7 @@
 """What an inbound message wants: to stop, to join, help, a right, or none of these."""
 
-from broadcaster.core.keywords.engine import VERSION, Decision, Scope, classify
-from broadcaster.core.keywords.intents import Intent
+from broadcaster.core.keywords.engine import VERSION, classify
+from broadcaster.core.keywords.intents import Decision, Intent, Scope
+from broadcaster.core.keywords.scopes import phrase
 
-__all__ = ["VERSION", "Decision", "Intent", "Scope", "classify"]
+__all__ = ["VERSION", "Decision", "Intent", "Scope", "classify", "phrase"]

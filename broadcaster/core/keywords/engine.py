@@ -7,38 +7,14 @@ for help. Doubt pauses: the caller closes sending and asks a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
-from broadcaster.core.keywords import folding, lexicon, patterns
-from broadcaster.core.keywords.intents import Intent
+from broadcaster.core.keywords import folding, lexicon, patterns, scopes
+from broadcaster.core.keywords.intents import Decision, Intent, Scope
 from broadcaster.core.keywords.symbols import CLASSES, readings
 
-VERSION = "2"  #: raise it with every change of words or patterns; it is stored with each decision
-
-
-class Scope(StrEnum):
-    """How far a refusal reaches."""
-
-    CHANNEL = "channel"  #: all marketing of this brand on this channel
-    TOPIC = "topic"  #: the named topic; an unknown topic closes the channel
-    EVERYWHERE = "everywhere"  #: every channel
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided, and by which rule, so that an auditor can ask why."""
-
-    intent: Intent
-    rule: str
-    scope: Scope = Scope.CHANNEL
-    topic: str = ""  #: the folded word that names it, if the scope is a topic
-
-    @property
-    def closes(self) -> bool:
-        """Say whether sending must stop at once, for good or until a person has looked."""
-        return self.intent in (Intent.OPT_OUT, Intent.RIGHTS, Intent.UNSURE)
+VERSION = "3"  #: raise it with every change of words or patterns; it is stored with each decision
 
 
 _NOTHING = Decision(Intent.NONE, "none")
@@ -107,7 +83,7 @@ def _listed(folded: str, open_question: bool) -> Decision | None:
     if stops and None not in found and not all(weak for _, _, weak in stops):
         return Decision(Intent.OPT_OUT, "kw.conflict")
     if len(words) == 2 and stops and found[0] is stops[0] and words[1] in lexicon.TOPICS:
-        return Decision(Intent.OPT_OUT, "kw.topic", Scope.TOPIC, words[1])
+        return Decision(Intent.OPT_OUT, "kw.topic")
     return None
 
 
@@ -154,12 +130,42 @@ def _whole(folded: str) -> Decision | None:
     return None
 
 
-def classify(text: str, *, recent: Sequence[str] = (), open_question: bool = False) -> Decision:
-    """Return what the person wants.
+def _channels(folded: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the channels that some clause closes, and those that may go on as all that closes names others."""
+    closed: frozenset[str] = frozenset()
+    spared: frozenset[str] = frozenset()
+    unnamed = False
+    for clause in (part.strip() for part in folded.split(folding.BREAK)):
+        decision = _signed_off(clause) or _listed(clause, open_question=False) or _asked(clause)
+        named = scopes.channels(clause)
+        if decision is not None and decision.closes:
+            closed, unnamed = closed | named, unnamed or not named
+        elif scopes.lets_be(clause):
+            spared |= named
+    return closed, frozenset() if unnamed else spared - closed
+
+
+def _reaching(folded: str, decision: Decision, topics: Collection[str]) -> Decision:
+    """Return *decision* with how far it reaches: one topic if nothing else is meant, the channels it names."""
+    if decision.intent not in (Intent.OPT_OUT, Intent.UNSURE) or decision.scope is Scope.EVERYWHERE:
+        return decision
+    topic = scopes.topic(folded, topics)
+    if topic:
+        return Decision(Intent.OPT_OUT, "kw.topic", Scope.TOPIC, topic)
+    if not scopes.channels(folded):
+        return decision
+    closed, spared = _channels(folded)
+    return replace(decision, scope=Scope.CHANNELS, channels=closed, spared=spared) if closed else decision
+
+
+def classify(
+    text: str, *, recent: Sequence[str] = (), open_question: bool = False, topics: Collection[str] = ()
+) -> Decision:
+    """Return what the person wants, and how far a refusal reaches.
 
     *recent* are our last messages to them, so that a quotation is not taken for a wish. *open_question* says that a
-    confirmation is open to which a bare yes is an answer. Work is bounded: of a longer text the first and last part of
-    ``folding.MAX_CHARACTERS`` count.
+    confirmation is open to which a bare yes is an answer. *topics* are the organisation's own, as ``scopes.phrase``
+    gives them. Work is bounded: of a longer text the first and last part of ``folding.MAX_CHARACTERS`` count.
     """
     folded = folding.without_quotes(folding.fold(folding.own_words(folding.cap(text))), recent)
     if not folded:
@@ -167,6 +173,7 @@ def classify(text: str, *, recent: Sequence[str] = (), open_question: bool = Fal
     decision = _signed_off(folded) or _listed(folded, open_question)
     if decision is None or decision.intent in (Intent.OPT_IN, Intent.HELP):  # any sign of a refusal comes first
         decision = _asked(folded) or decision or _whole(folded) or _NOTHING
+    decision = _reaching(folded, decision, topics)
     if decision.closes and any(CLASSES["mistake"] in read for _, read in readings(folded)):
         return Decision(Intent.UNSURE, "un.reversal")
     return decision

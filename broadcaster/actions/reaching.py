@@ -1,0 +1,75 @@
+"""How far a refusal in a person's own words reaches: which of their addresses, which purposes, what we answer.
+
+In doubt further: a topic we do not know closes the channel, a channel named closes beside the one it was named on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlmodel import Session
+
+from broadcaster.actions.optin import ROOTS
+from broadcaster.actions.told import Told
+from broadcaster.core import keywords
+from broadcaster.core.consent import Action
+from broadcaster.core.keywords import Decision, Scope
+from broadcaster.core.replies import CHANNELS, ReplyKind, Word
+from broadcaster.storage import catalogue, consent_history, optin
+from broadcaster.storage.tables import Address, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a refusal closes, and the answer to it. Without addresses we know none that it means."""
+
+    action: Action
+    purposes: tuple[int, ...]
+    addresses: tuple[int, ...]
+    reply: ReplyKind
+    names: Mapping[str, Word] = field(default_factory=dict)  #: what the answer names
+
+
+def topics(session: Session) -> dict[str, list[Purpose]]:
+    """Return the words by which people may name a purpose of ours, folded: its key and its label in each language."""
+    found: dict[str, list[Purpose]] = defaultdict(list)
+    for purpose in catalogue.purposes(session):
+        if purpose.key not in ROOTS and purpose.kind != "internal":
+            for name in {keywords.phrase(name) for name in (purpose.key, *purpose.label.values())} - {""}:
+                found[name].append(purpose)
+    return found
+
+
+def reach(told: Told, decision: Decision, known: Mapping[str, list[Purpose]]) -> Reach:
+    """Return what the person refused; *known* are the ``topics`` the decision was made with."""
+    if decision.scope is Scope.TOPIC:
+        named = known[decision.topic]
+        return Reach(
+            Action.WITHDRAWN,
+            tuple(sorted(one.id for one in named)),
+            (told.address.id,),
+            ReplyKind.STOPPED_TOPIC,
+            {"topic": named[0].label},
+        )
+    beside = optin.addresses(told.session, consent_history.addresses_beside(told.session, told.address.id))
+    addresses = tuple(one.id for one in beside if _meant(one, told.address, decision))
+    marketing = (told.marketing(),)
+    if decision.scope is Scope.CHANNELS:
+        closed = sorted({one.channel for one in beside if one.id in addresses})
+        names = {"channels": ", ".join(CHANNELS.get(one, one) for one in closed)}
+        return Reach(Action.OBJECTED, marketing, addresses, ReplyKind.STOPPED_CHANNELS, names)
+    reply = ReplyKind.STOPPED_EVERYWHERE if decision.scope is Scope.EVERYWHERE else ReplyKind.STOPPED
+    return Reach(Action.OBJECTED, marketing, addresses, reply)
+
+
+def _meant(one: Address, own: Address, decision: Decision) -> bool:
+    """Say whether a refusal written from *own* closes *one* of the person's addresses.
+
+    On a channel where each account knows a person by another name, all those names are the one channel to them.
+    """
+    if decision.scope is Scope.EVERYWHERE or one.channel in decision.channels:
+        return True
+    same = one.id == own.id or (one.channel == own.channel and one.account_id is not None)
+    return same and own.channel not in decision.spared
