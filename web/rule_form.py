@@ -19,7 +19,12 @@ GROUPS = ("all", "any", "none")
 _NAME = re.compile(r"^r((?:\.[0-9]{1,4})*)\.([a-z_]{1,20})$")
 _MANY = frozenset({"kind", "language", "country", "time_zone", "profession", "interest", "group"})
 _TYPED = frozenset({"language", "country", "time_zone", "profession"})  #: values with commas between them
-_NUMBERS = {"age": ("min", "max"), "behaviour": ("campaign", "within_days"), "list": ("audience",)}
+_NUMBERS = {
+    "age": ("min", "max"),
+    "behaviour": ("campaign", "within_days"),
+    "consent": ("ends_within_days",),
+    "list": ("audience",),
+}
 
 
 @dataclass(slots=True)

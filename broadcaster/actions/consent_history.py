@@ -71,10 +71,12 @@ def history(runtime: Runtime, address_ids: Sequence[int]) -> list[Entry]:
         return entries(runtime, session, rows.of_addresses(session, address_ids))
 
 
-def newest(runtime: Runtime, *, before: int | None = None, limit: int = 50) -> list[Entry]:
-    """Return the newest events of everybody, newest first."""
+def newest(
+    runtime: Runtime, *, before: int | None = None, limit: int = 50, wording_id: int | None = None
+) -> list[Entry]:
+    """Return the newest events of everybody, or those by one wording, newest first."""
     with runtime.db.reading() as session:
-        return entries(runtime, session, rows.newest(session, before=before, limit=limit))
+        return entries(runtime, session, rows.newest(session, before=before, limit=limit, wording_id=wording_id))
 
 
 def entries(runtime: Runtime, session: Session, found: Sequence[Any]) -> list[Entry]:

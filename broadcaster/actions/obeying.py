@@ -37,6 +37,7 @@ def _text(told: Told) -> Recorded | None:
     if len(told.words) < len(told.event.text) and not decision.closes:
         decision = Decision(Intent.UNSURE, "too_long")  # what was not read may say no
     kept = messages.keep_inbound(told, intent=decision.intent.value, rule=decision.rule)
+    told = replace(told, step_id=kept.answers_step_id)
     if decision.intent is Intent.OPT_OUT:
         return _refused(told, kept, decision, reaching.reach(told, decision, topics))
     if decision.intent in (Intent.UNSURE, Intent.RIGHTS):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 import click
@@ -11,9 +10,10 @@ import click
 from broadcaster.actions import consent_history, double_optin, optin, whereabouts
 from broadcaster.actions.consent_history import Entry, Standing
 from broadcaster.actions.optin import Proof, Told
+from broadcaster.cli import consent_desk
 from broadcaster.cli.context import Context, confirm
+from broadcaster.cli.moments import moment_of
 from broadcaster.core.consent import Source
-from broadcaster.core.errors import InvalidInput
 from broadcaster.storage import consent as ledger
 
 ACTIONS = ("grant", "ask", "withdraw", "object", "restrict", "release")
@@ -230,12 +230,5 @@ def rebuild(obj: Context, yes: bool) -> None:
     click.echo(f"Rebuilt: {optin.rebuild(obj.runtime(), actor=obj.actor)} addresses.")
 
 
-def moment_of(text: str, field: str) -> datetime:
-    """Return a time with its zone. Raises InvalidInput."""
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        read = datetime.min  # noqa: DTZ901
-    if read.tzinfo is None:
-        raise InvalidInput("give date, time and zone: 2026-05-31T14:00+02:00", field=field, code="date_no_zone")
-    return read
+for _verb in consent_desk.COMMANDS:
+    consent.add_command(_verb)

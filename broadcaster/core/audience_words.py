@@ -71,6 +71,7 @@ _EN = {
     "age from": "the age is at least {min}",
     "age to": "the age is at most {max}",
     "consent": "consent to {purpose} {channel}is {state}",
+    "ends": " and runs out within {days} days",
     "on": "on {channel} ",
     "granted": "granted",
     "pending": "pending",
@@ -134,6 +135,7 @@ _FR = {
     "age from": "l’âge est d’au moins {min} ans",
     "age to": "l’âge est d’au plus {max} ans",
     "consent": "le consentement pour {purpose} {channel}est {state}",
+    "ends": " et expire dans les {days} jours",
     "on": "sur {channel} ",
     "granted": "donné",
     "pending": "en attente",
@@ -230,7 +232,8 @@ class _Speaker:
     def _consent(self, rule: Consent) -> str:
         on = "" if rule.channel is None else self.words["on"].format(channel=self._name("channel", rule.channel))
         state = self.words["none known" if rule.state == "none" else rule.state]
-        return self.words["consent"].format(purpose=self._name("purpose", rule.purpose), channel=on, state=state)
+        said = self.words["consent"].format(purpose=self._name("purpose", rule.purpose), channel=on, state=state)
+        return said if rule.ends_within_days is None else said + self.words["ends"].format(days=rule.ends_within_days)
 
     def _behaviour(self, rule: Behaviour) -> str:
         campaign = self.words["any campaign"]

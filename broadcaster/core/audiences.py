@@ -44,6 +44,7 @@ Key = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 Channel = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 RowId = Annotated[StrictInt, Field(ge=1, le=2**63 - 1)]
 Age = Annotated[StrictInt, Field(ge=0, le=130)]
+Days = Annotated[StrictInt, Field(ge=1, le=MAX_DAYS)]
 Scalar: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
 Operator = Literal[
     "eq", "ne", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "is_set", "is_not_set"
@@ -197,6 +198,13 @@ class Consent(_Rule):
     channel: Channel | None = None  #: None: on any channel
     purpose: Key
     state: Literal["granted", "pending", "withdrawn", "objected", "expired", "restricted", "none"]
+    ends_within_days: Days | None = None  #: a consent that still holds, and runs out so soon
+
+    @model_validator(mode="after")
+    def _ends(self) -> Consent:
+        if self.ends_within_days is not None and self.state != "granted":
+            raise PydanticCustomError("ends", "Only a consent that holds can run out.")
+        return self
 
 
 class HasChannel(_Rule):
@@ -213,7 +221,7 @@ class Behaviour(_Rule):
     what: Literal["received", "read", "clicked", "replied"]
     did: StrictBool = True
     campaign: RowId | None = None
-    within_days: Annotated[StrictInt, Field(ge=1, le=MAX_DAYS)] | None = None
+    within_days: Days | None = None
 
 
 class StaticList(_Rule):

@@ -171,7 +171,7 @@ def fold(events: Iterable[ConsentEvent], *, paths: Mapping[int, Sequence[int]]) 
     distinct = list(events)
     if len(distinct) == 1:  # as nearly always in an import
         [event] = distinct
-        state = _fold_one(event.purpose_id, distinct)
+        state = _fold_one(event.purpose_id, distinct, paths)
         return {} if state is None else {event.purpose_id: state}
     if distinct:
         distinct = list({event.key: event for event in sorted(distinct, key=lambda e: -e.id)}.values())
@@ -180,7 +180,7 @@ def fold(events: Iterable[ConsentEvent], *, paths: Mapping[int, Sequence[int]]) 
     for purpose_id in sorted({event.purpose_id for event in ordered}):
         path = paths.get(purpose_id, (purpose_id,))
         relevant = [e for e in ordered if e.purpose_id == purpose_id or (_binds_below(e) and e.purpose_id in path)]
-        state = _fold_one(purpose_id, relevant)
+        state = _fold_one(purpose_id, relevant, paths)
         if state is not None:
             states[purpose_id] = state
     return states
@@ -198,10 +198,13 @@ class _Standing:
     restrictions: tuple[ConsentEvent, ...] = ()  #: a legal hold and a review may stand side by side
 
 
-def _fold_one(purpose_id: int, ordered: Sequence[ConsentEvent]) -> State | None:
+def _fold_one(purpose_id: int, ordered: Sequence[ConsentEvent], paths: Mapping[int, Sequence[int]]) -> State | None:
     now = _Standing()
     for event in ordered:
-        _apply(now, event, purpose_id)
+        if event.action is Action.RELEASED:
+            now.restrictions = tuple(held for held in now.restrictions if not _releases(event, held, paths))
+        else:
+            _apply(now, event, purpose_id)
     if now.restrictions and (now.state is None or now.state.standing is not Standing.OBJECTED):
         return _state(purpose_id, now.restrictions[-1])
     return now.state
@@ -210,8 +213,6 @@ def _fold_one(purpose_id: int, ordered: Sequence[ConsentEvent]) -> State | None:
 def _apply(now: _Standing, event: ConsentEvent, purpose_id: int) -> None:
     if event.action is Action.RESTRICTED:
         now.restrictions = (*now.restrictions, event)
-    elif event.action is Action.RELEASED:
-        now.restrictions = tuple(held for held in now.restrictions if not certainly_later(event, held))
     elif event.action in REFUSALS:
         now.refusals = (*now.refusals, event)
         now.state = _state(purpose_id, event)
@@ -226,6 +227,11 @@ def _apply(now: _Standing, event: ConsentEvent, purpose_id: int) -> None:
             now.refusals, now.expiries = (), ()
             now.restrictions = tuple(held for held in now.restrictions if not _settles_review(event, held))
         now.state = _state(purpose_id, event)
+
+
+def _releases(event: ConsentEvent, held: ConsentEvent, paths: Mapping[int, Sequence[int]]) -> bool:
+    """Say whether a release ends a hold: later, and not a narrower one (a hold of everything stays)."""
+    return certainly_later(event, held) and event.purpose_id in paths.get(held.purpose_id, (held.purpose_id,))
 
 
 def _may_open(now: _Standing, event: ConsentEvent) -> bool:

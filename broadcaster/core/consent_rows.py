@@ -86,7 +86,8 @@ def consent_rows(
         entry_id,
         events.commit(salt, body),
     )
-    return skeleton, (event_id, seal(key, body, b"consent:%d" % event_id), salt)
+    rule = str(event.evidence.get("rule") or "") or None
+    return skeleton, (event_id, seal(key, body, b"consent:%d" % event_id), salt, rule)
 
 
 def state_row(address_id: int, state: State, event_id: int) -> Values:

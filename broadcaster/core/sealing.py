@@ -39,7 +39,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("received_at", "expires_at", "wording_id", "staff_id", "import_id", "step_id", "ineffective"),
         *("entry_id", "commitment"),
     ),
-    "consent_evidence": ("event_id", "body_ct", "salt"),
+    "consent_evidence": ("event_id", "body_ct", "salt", "rule"),
     "consent_state": ("address_id", "purpose_id", "standing", "event_id", "basis", "since", "expires_at"),
 }
 

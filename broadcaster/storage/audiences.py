@@ -121,6 +121,8 @@ class _Compiler:
         if rule.state == "granted":
             expires = _t.ConsentStanding.expires_at
             known = known.where(or_(expires.is_(None), expires > self._now))
+        if rule.ends_within_days is not None:
+            known = known.where(expires <= self._now + timedelta(days=rule.ends_within_days))
         result: Condition = known.exists()
         return result
 

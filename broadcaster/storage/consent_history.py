@@ -40,10 +40,15 @@ def of_addresses(
     return _rows(session, f"WHERE {rule} ORDER BY e.occurred_at, e.id", values)
 
 
-def newest(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Row[Any]]:
-    """Return the newest events of everybody, newest first."""
-    values = {"before": before if before is not None else 2**62, "limit": limit}
-    return _rows(session, "WHERE e.id < :before ORDER BY e.id DESC LIMIT :limit", values)
+def newest(
+    session: Session, *, before: int | None = None, limit: int = 50, wording_id: int | None = None
+) -> Sequence[Row[Any]]:
+    """Return the newest events of everybody, or those by one wording, newest first."""
+    values: dict[str, Any] = {"before": before if before is not None else 2**62, "limit": limit}
+    rule = "e.id < :before"
+    if wording_id is not None:
+        rule, values["wording"] = f"{rule} AND e.wording_id = :wording", wording_id
+    return _rows(session, f"WHERE {rule} ORDER BY e.id DESC LIMIT :limit", values)
 
 
 def _rows(session: Session, rest: str, values: dict[str, Any]) -> Sequence[Row[Any]]:

@@ -103,7 +103,7 @@ HOLDINGS: dict[str, Holding] = {
     "attribute_definition": _nobody("key type label choices created_at"),
     # consent: the ledger's skeleton stays, what opens it goes
     "consent_event": _nobody(_CONSENT_EVENT),
-    "consent_evidence": _rows("event_id body_ct salt"),
+    "consent_evidence": _rows("event_id body_ct salt rule"),
     "consent_state": _nobody("address_id purpose_id standing event_id basis since expires_at"),
     "suppression": _nobody("id key_id digest channel reason created_at expires_at"),
     "optin_request": _skeleton(

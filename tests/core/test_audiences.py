@@ -128,6 +128,7 @@ def test_an_empty_rule_is_an_error_and_not_everybody(group):
     ({"type": "attribute", "key": "a", "of": "date", "op": "eq", "value": "20260228"}, ""),
     ({"type": "consent", "purpose": "offers", "state": "yes"}, "state"),
     ({"type": "consent", "state": "granted"}, "purpose"),
+    ({"type": "consent", "purpose": "offers", "state": "expired", "ends_within_days": 30}, ""),
     ({"type": "has_channel", "channel": "SMS"}, "channel"),
     ({"type": "behaviour", "what": "opened"}, "what"),
     ({"type": "behaviour", "what": "read", "within_days": 0}, "within_days"),
@@ -202,6 +203,9 @@ def test_no_error_repeats_a_value():
      "Contacts for whom it is not so that (Customer since is “2026-01-01” or after or list Fair 2026 has them).",
      "Contacts pour lesquels il n’est pas vrai que (Customer since est le « 2026-01-01 » ou après ou la liste Fair "
      "2026 les contient)."),
+    ({"type": "consent", "purpose": "offers", "state": "granted", "ends_within_days": 30},
+     "Contacts for whom consent to offers is granted and runs out within 30 days.",
+     "Contacts pour lesquels le consentement pour offers est donné et expire dans les 30 jours."),
     ({"type": "consent", "channel": "sms", "purpose": "offers", "state": "none"},
      "Contacts for whom consent to offers on sms is unknown.",
      "Contacts pour lesquels le consentement pour offers sur sms est inconnu."),

@@ -74,7 +74,7 @@ RULES: list[dict[str, Any]] = [
     {"type": "profession", "values": ["architect"]},
     {"type": "interest", "values": ["wine"]},
     {"type": "group", "values": ["vip"]},
-    {"type": "consent", "purpose": "offers", "state": "granted"},
+    {"type": "consent", "purpose": "offers", "state": "granted", "ends_within_days": 30},
     {"type": "has_channel", "channel": "email"},
     {"type": "behaviour", "what": "clicked", "did": False, "campaign": 3, "within_days": 90},
     {"type": "list", "audience": 5},

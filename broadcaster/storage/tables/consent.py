@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.consent import Action, Actor, Basis, Source, Standing
-from broadcaster.storage.tables.base import COUNTED, blob, number, one_of, pk, ref
+from broadcaster.storage.tables.base import COUNTED, blob, number, one_of, partial_index, pk, ref
 
 
 class ConsentRecord(SQLModel, table=True):
@@ -27,6 +27,8 @@ class ConsentRecord(SQLModel, table=True):
         UniqueConstraint("id", "address_id", "purpose_id", name="uq_consent_event_permit"),
         Index("ix_consent_event_address_id", "address_id"),
         Index("ix_consent_event_entry_id", "entry_id"),
+        Index("ix_consent_event_received_at", "received_at"),
+        partial_index("ix_consent_event_wording_id", "wording_id", "id", where="wording_id IS NOT NULL"),
         CheckConstraint("occurred_at <= received_at", name="not_in_future"),
         COUNTED,
     )
@@ -53,20 +55,25 @@ class ConsentRecord(SQLModel, table=True):
 
 
 class ConsentEvidence(SQLModel, table=True):
-    """The erasable half of a consent event: the committed bytes under the address's key, and the salt."""
+    """The erasable half of a consent event: the committed bytes under the address's key, the salt, the rule."""
 
     __tablename__ = "consent_evidence"
 
     event_id: int = ref("consent_event.id", primary_key=True)
     body_ct: bytes = blob()
     salt: bytes = blob()
+    rule: str | None = None  #: the keyword engine's rule that understood the person, in clear: it can be counted
 
 
 class ConsentStanding(SQLModel, table=True):
     """Where consent stands for (address, purpose): a projection that can be dropped and rebuilt."""
 
     __tablename__ = "consent_state"
-    __table_args__ = (one_of("standing", Standing), one_of("basis", Basis))
+    __table_args__ = (
+        one_of("standing", Standing),
+        one_of("basis", Basis),
+        partial_index("ix_consent_state_expires_at", "expires_at", where="expires_at IS NOT NULL"),
+    )
 
     address_id: int = ref("address.id", primary_key=True)
     purpose_id: int = ref("purpose.id", primary_key=True)

@@ -38,7 +38,11 @@ class InboxEvent(SQLModel, table=True):
 class Conversation(SQLModel, table=True):
     """The messages between an address and one account of ours."""
 
-    __table_args__ = (UniqueConstraint("address_id", "account_id"), one_of("state", ("open", "waiting", "closed")))
+    __table_args__ = (
+        UniqueConstraint("address_id", "account_id"),
+        one_of("state", ("open", "waiting", "closed")),
+        partial_index("ix_conversation_review", "review_by", where="needs_review"),
+    )
 
     id: int = pk()
     address_id: int = ref("address.id")

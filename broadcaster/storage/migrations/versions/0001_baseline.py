@@ -620,6 +620,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_consent_event_address_id", ["address_id"], unique=False)
         batch_op.create_index("ix_consent_event_entry_id", ["entry_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_consent_event_import_id"), ["import_id"], unique=False)
+        batch_op.create_index("ix_consent_event_received_at", ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_consent_event_wording_id",
+            ["wording_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("wording_id IS NOT NULL"),
+            postgresql_where=sa.text("wording_id IS NOT NULL"),
+        )
 
     op.create_table(
         "contact_interest",
@@ -678,6 +686,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("conversation", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_conversation_contact_id"), ["contact_id"], unique=False)
+        batch_op.create_index(
+            "ix_conversation_review",
+            ["review_by"],
+            unique=False,
+            sqlite_where=sa.text("needs_review"),
+            postgresql_where=sa.text("needs_review"),
+        )
 
     op.create_table(
         "group_member",
@@ -853,6 +868,7 @@ def upgrade() -> None:
         sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("body_ct", sa.LargeBinary(), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("rule", AutoString(), nullable=True),
         sa.ForeignKeyConstraint(["event_id"], ["consent_event.id"], name=op.f("fk_consent_evidence_event_id")),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_consent_evidence")),
     )
@@ -877,6 +893,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["purpose_id"], ["purpose.id"], name=op.f("fk_consent_state_purpose_id")),
         sa.PrimaryKeyConstraint("address_id", "purpose_id", name=op.f("pk_consent_state")),
     )
+    with op.batch_alter_table("consent_state", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_consent_state_expires_at",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("expires_at IS NOT NULL"),
+            postgresql_where=sa.text("expires_at IS NOT NULL"),
+        )
+
     op.create_table(
         "contact_address",
         sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1140,6 +1165,13 @@ def downgrade() -> None:
         batch_op.drop_index("ix_contact_address_address_id")
 
     op.drop_table("contact_address")
+    with op.batch_alter_table("consent_state", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_consent_state_expires_at",
+            sqlite_where=sa.text("expires_at IS NOT NULL"),
+            postgresql_where=sa.text("expires_at IS NOT NULL"),
+        )
+
     op.drop_table("consent_state")
     op.drop_table("consent_evidence")
     with op.batch_alter_table("batch", schema=None) as batch_op:
@@ -1177,6 +1209,11 @@ def downgrade() -> None:
 
     op.drop_table("group_member")
     with op.batch_alter_table("conversation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_conversation_review",
+            sqlite_where=sa.text("needs_review"),
+            postgresql_where=sa.text("needs_review"),
+        )
         batch_op.drop_index(batch_op.f("ix_conversation_contact_id"))
 
     op.drop_table("conversation")
@@ -1190,6 +1227,12 @@ def downgrade() -> None:
 
     op.drop_table("contact_interest")
     with op.batch_alter_table("consent_event", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_consent_event_wording_id",
+            sqlite_where=sa.text("wording_id IS NOT NULL"),
+            postgresql_where=sa.text("wording_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_consent_event_received_at")
         batch_op.drop_index(batch_op.f("ix_consent_event_import_id"))
         batch_op.drop_index("ix_consent_event_entry_id")
         batch_op.drop_index("ix_consent_event_address_id")
