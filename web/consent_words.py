@@ -7,11 +7,11 @@ from typing import Any
 
 from broadcaster.core.deliveries import Reason
 from web import words
-from web.language import _l, language
+from web.language import _l
+from web.public_words import channel_name as channel_name
+from web.public_words import label as label
 from web.vocabulary import purpose as purpose
 
-#: Within a sentence: "by e-mail".
-CHANNELS = {"email": _l("e-mail"), "sms": _l("SMS"), "telegram": "Telegram", "whatsapp": "WhatsApp"}
 STANDINGS = {
     None: (_l("not open"), "secondary"),
     "pending": (_l("waits for confirmation"), "yellow"),
@@ -75,16 +75,6 @@ _HIDDEN = frozenset(
 )
 #: Where somebody sat, not what they said: for those only who may see whole addresses.
 _TRACES = frozenset({"network", "agent", "ip", "user_agent"})
-
-
-def channel_name(channel: str) -> str:
-    return str(CHANNELS.get(channel, channel))
-
-
-def label(labels: Mapping[str, Any], language_code: str | None = None) -> str:
-    """Return a purpose's name in a language (the reader's), else in any."""
-    wanted = language_code or language()
-    return str(labels.get(wanted) or labels.get("en") or next(iter(labels.values()), ""))
 
 
 def standing(value: str | None) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Words and times for the person at the screen: English and French, their time zone.
+"""Words and times for the person at the screen: English and French, their time zone; customers also read German.
 
 ``_`` translates now, ``_l`` when it is shown (for tables made at import), ``_n`` by number.
 """
@@ -16,7 +16,8 @@ from broadcaster.actions.staff import LANGUAGES
 from web.context import anybody
 
 NAMES = {"en": "English", "fr": "Français"}
-_LOCALES = {"en": "en_GB"}  #: 24 hours, day before month: what most of the world reads
+PUBLIC_NAMES = {**NAMES, "de": "Deutsch"}  #: of the pages for customers
+LOCALES = {"en": "en_GB"}  #: 24 hours, day before month: what most of the world reads
 
 
 def install(app: Flask) -> None:
@@ -36,7 +37,7 @@ def language() -> str:
 
 
 def _locale() -> str:
-    return _LOCALES.get(language(), language())
+    return LOCALES.get(language(), language())
 
 
 def time_zone() -> str:

@@ -1,7 +1,7 @@
 """Catalogues: ``python -m web.translate`` finds new messages, drops old ones, compiles, and names what is missing.
 
 Translate in ``web/translations/<language>/LC_MESSAGES/messages.po``, then run it again. Both files are committed:
-nothing compiles them at installation.
+nothing compiles them at installation. A language that staff cannot choose has the messages of the pages for customers.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from broadcaster.actions.staff import LANGUAGES
+
 HERE = Path(__file__).parent
 UNDATED = datetime(2026, 1, 1, tzinfo=UTC)  #: the same messages give the same files
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
+PUBLIC_METHODS = [("public*.py", "python"), ("templates/public/**.html", "jinja2")]
 KEYWORDS = {"_": None, "_l": None, "marked": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
 
 
-def used() -> Catalog:
-    """Return every message that code and templates use."""
+def used(language: str) -> Catalog:
+    """Return every message that code and templates use where *language* is spoken."""
     found = Catalog()
-    options = {"templates/**.html": {"silent": "false", "trimmed": "true"}}
+    methods = METHODS if language in LANGUAGES else PUBLIC_METHODS
+    options = {pattern: {"silent": "false", "trimmed": "true"} for pattern, kind in methods if kind == "jinja2"}
     for _file, _line, message, comments, context in extract_from_dir(
-        HERE, METHODS, options, keywords=KEYWORDS, strip_comment_tags=True
+        HERE, methods, options, keywords=KEYWORDS, strip_comment_tags=True
     ):
         found.add(message, auto_comments=comments, context=context)
     return found
@@ -57,7 +61,7 @@ def languages() -> list[str]:
 def refresh(language: str) -> list[str]:
     """Bring a language's files up to date with the code; return what is untranslated."""
     known = translated(language)
-    known.update(used(), no_fuzzy_matching=True)
+    known.update(used(language), no_fuzzy_matching=True)
     known.obsolete.clear()
     known.creation_date = known.revision_date = UNDATED
     path = catalogue(language)

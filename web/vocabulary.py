@@ -9,13 +9,8 @@ from babel import Locale
 from flask import Flask
 
 from web.language import _l, language
+from web.public_words import CHANNELS as CHANNELS
 
-CHANNELS = {
-    "email": _l("E-mail"),
-    "sms": _l("SMS"),
-    "telegram": "Telegram",
-    "whatsapp": "WhatsApp",
-}
 CONTACT_KINDS = {
     "consumer": _l("Consumer"),
     "professional": _l("Professional"),

@@ -114,33 +114,55 @@ def _unsubscribe(
             return None
         address, _purpose_id, step_id = found
         refused = purpose.id if scope is Scope.PURPOSE else ledger.purpose_id(session, "marketing")
-        own = [address.id]
-        addresses = consent_history.addresses_beside(session, address.id) if scope is Scope.EVERYTHING else own
-        told = _lock_and_read(session, addresses)
-        now = runtime.db.now(session)
-        path = ledger.paths(session)[refused]
-        acts = [
-            NewConsent(
-                key=_key(token, scope, address_id, told.get(address_id, ())),
-                address_id=address_id,
-                purpose_id=refused,
-                action=Action.OBJECTED if scope is not Scope.PURPOSE else Action.WITHDRAWN,
-                actor=Actor.PERSON,
-                source=source,
-                occurred_at=now,
-                clock=OUR_CLOCK,
-                evidence={**evidence, "scope": scope.value},
-                step_id=_credited(session, step_id, address.id) if address_id == address.id else None,
-            )
-            for address_id in addresses
-            if not _just_refused(told.get(address_id, ()), path, now)
-        ]
-        recorded = consent_actions.record_in(runtime, session, acts) if acts else Recorded()
-        recorded.repeated += len(addresses) - len(acts)
-        below = {one for one, above in ledger.paths(session).items() if refused in above}
-        for address_id in addresses:  # whoever presses again waits for the same
-            recorded.closed[address_id].update(below)
+        addresses = [address.id]
+        if scope is Scope.EVERYTHING:
+            addresses = consent_history.addresses_beside(session, address.id)
+        steps = {address.id: credited(session, step_id, address.id)}
+        told = {**evidence, "scope": scope.value}
+        stop = Stop(token, refused, source, told, steps)
+        recorded = stop_in(runtime, session, addresses, stop)
     consent_actions.wait_out(runtime, recorded)
+    return recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A person's no behind a link: to which purpose, or group of purposes, and what shows it."""
+
+    token: str
+    purpose_id: int
+    source: Source
+    evidence: Mapping[str, Json]
+    steps: Mapping[int, int | None] = field(default_factory=dict)  #: address -> the campaign step it answers
+
+
+def stop_in(runtime: Runtime, session: Session, address_ids: Sequence[int], stop: Stop) -> Recorded:
+    """Record a no at these addresses; the caller waits it out after its commit. Said twice is said once."""
+    told = _lock_and_read(session, address_ids)
+    now = runtime.db.now(session)
+    path = ledger.paths(session)[stop.purpose_id]
+    group = stop.purpose_id == ledger.purpose_id(session, "marketing")
+    acts = [
+        NewConsent(
+            key=_key(stop, address_id, told.get(address_id, ())),
+            address_id=address_id,
+            purpose_id=stop.purpose_id,
+            action=Action.OBJECTED if group else Action.WITHDRAWN,
+            actor=Actor.PERSON,
+            source=stop.source,
+            occurred_at=now,
+            clock=OUR_CLOCK,
+            evidence=stop.evidence,
+            step_id=stop.steps.get(address_id),
+        )
+        for address_id in address_ids
+        if not _just_refused(told.get(address_id, ()), path, now)
+    ]
+    recorded = consent_actions.record_in(runtime, session, acts) if acts else Recorded()
+    recorded.repeated += len(address_ids) - len(acts)
+    below = {one for one, above in ledger.paths(session).items() if stop.purpose_id in above}
+    for address_id in address_ids:  # whoever presses again waits for the same
+        recorded.closed[address_id].update(below)
     return recorded
 
 
@@ -160,13 +182,13 @@ def _just_refused(told: Sequence[ConsentEvent], path: Sequence[int], now: dateti
     return now - last.occurred_at < SKEW and not any(one.id > last.id and one.action in GRANTS for one in told)
 
 
-def _key(token: str, scope: Scope, address_id: int, told: Sequence[ConsentEvent]) -> bytes:
+def _key(stop: Stop, address_id: int, told: Sequence[ConsentEvent]) -> bytes:
     """Return what makes this press one fact: the link, how much, and what had happened before."""
     last = max((one.id for one in told), default=0)
-    return hashlib.sha256(f"link:{token}:{scope.value}:{address_id}:{last}".encode()).digest()
+    return hashlib.sha256(f"link:{stop.token}:{stop.purpose_id}:{address_id}:{last}".encode()).digest()
 
 
-def _credited(session: Session, step_id: int, address_id: int) -> int | None:
+def credited(session: Session, step_id: int, address_id: int) -> int | None:
     """Return the campaign step a stop answers: the one the link was sent with, if it was sent to this address."""
     step = session.get(Step, step_id) if step_id else None
     return step.id if step is not None and step.address_id == address_id else None
