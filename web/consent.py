@@ -195,13 +195,20 @@ def hold(address_id: int) -> ResponseReturnValue:
 @pages.get("/consent/contact/<id:contact_id>")
 @require(Area.CONSENT)
 def contact(contact_id: int) -> ResponseReturnValue:
-    """Show everything that happened at the addresses of a contact."""
+    """Show where every address of a contact stands, now or at a moment, and everything that happened there."""
+    moment, wrong = _as_of()
     with runtime().db.reading() as session:
         ids = consent_history.of_contact(session, contact_id)
         shown = whereabouts.show(runtime(), session, ids)
     found = consent_history.history(runtime(), ids)[::-1]
     return render_template(
-        "consent/contact.html", contact_id=contact_id, addresses=[shown[one] for one in ids], **_people(found)
+        "consent/contact.html",
+        contact_id=contact_id,
+        addresses=[(shown[one], consent_history.standings(runtime(), one, moment=moment)) for one in ids],
+        moment=moment,
+        asked=request.args.get("at", "")[:40],
+        wrong=wrong,
+        **_people(found),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import StringConstraints
@@ -58,6 +58,13 @@ class Withdrawal(FormModel):
 
 class Hold(FormModel):
     action: Line
+    reason: Proved
+
+
+class Decision(FormModel):
+    """What an unclear message meant."""
+
+    decision: Literal["stop", "go_on"]
     reason: Proved
 
 

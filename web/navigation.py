@@ -28,6 +28,7 @@ MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
         (
             Item(Area.CONTACTS, "contacts.index", _l("Contacts"), "users"),
             Item(Area.CONSENT, "consent.index", _l("Consent"), "shield-check"),
+            Item(Area.CONSENT, "consent_desk.index", _l("Consent desk"), "list-check"),
             Item(Area.IMPORTS, "imports.index", _l("Import"), "file-import"),
             Item(Area.AUDIENCES, "audiences.index", _l("Audiences"), "users-group"),
         ),
