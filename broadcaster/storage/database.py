@@ -98,6 +98,7 @@ class Database:
         self.owner = secrets.token_hex(8)  #: names this process in leases
         self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url, pool_size)
         event.listen(self.engine, "before_cursor_execute", _note_writes)
+        event.listen(self.engine, "checkin", _leave_nothing_open)
 
     @contextmanager
     def transaction(self, actor: str = "system") -> Iterator[Session]:
@@ -188,6 +189,15 @@ def plain_trouble() -> Iterator[None]:
         if type(problem.orig) is not sqlite3.DatabaseError:
             raise  # a broken rule of a table: a mistake of ours
         raise Misconfigured("the database's address names a file of another kind", code="bad_database") from problem
+
+
+def _leave_nothing_open(connection: Any, record: Any) -> None:
+    """Roll back what a failed commit left open: SQLAlchemy takes it for ended and would give it to the next one."""
+    try:
+        if connection is not None:
+            connection.rollback()
+    except Exception as problem:  # it cannot be used any more
+        record.invalidate(problem)
 
 
 def _note_writes(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

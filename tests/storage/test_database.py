@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, text, update
-from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session, select
 
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Unavailable, UntracedChange
@@ -209,6 +209,26 @@ def test_a_locked_database_says_that_it_does_not_answer_now(sqlite_url: str, mon
     holder.close()
     impatient.close()
     assert caught.value.message == "the database does not answer now: database is locked"
+
+
+def test_a_commit_that_fails_leaves_no_transaction_behind(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk at the moment of a commit: the connection is used again, and the next transaction is its own."""
+
+    def no_space(_connection: object) -> None:
+        raise OperationalError("COMMIT", None, Exception("no space left"))
+
+    def change(session: Session, owner: str) -> None:
+        lease = {"name": "x", "owner": owner, "until": datetime.now(UTC)}
+        session.connection().execute(insert(Lease), lease)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.db.engine.dialect, "do_commit", no_space)
+        with pytest.raises(Unavailable), runtime.db.transaction() as session:
+            change(session, "lost")
+    with runtime.db.transaction() as session:
+        change(session, "kept")
+    with runtime.db.reading() as session:
+        assert [row.owner for row in session.exec(select(Lease)).all()] == ["kept"]
 
 
 def test_an_error_does_not_tell_the_values(migrated_url: str) -> None:
