@@ -77,32 +77,59 @@ def request(
     ``refusal_stands``). Raises Conflict ``asked_already`` within a day, ``no_account`` without a sender; InvalidInput.
     """
     with runtime.db.transaction(actor) as session:
-        address = people.lock_address(session, address_of(session, address_id).id)
-        purpose, wording = agreed(session, purpose_id, wording_id)
-        now = runtime.db.now(session)
-        _check_may_ask(session, address, purpose, by_person=by_person, now=now)
-        account = _account_for(session, address, purpose)
-        token = secrets.token_urlsafe(24)
-        asked = _open_request(session, address, wording, token, now)
-        act = NewConsent(
-            key=hashlib.sha256(f"optin:{asked.id}:requested".encode()).digest(),
-            address_id=address.id,
-            purpose_id=purpose.id,
-            action=Action.REQUESTED,
-            actor=Actor.PERSON if by_person else Actor.STAFF,
+        made = request_in(
+            runtime,
+            session,
+            address_id=address_id,
+            purpose_id=purpose_id,
+            wording_id=wording_id,
             source=source,
-            occurred_at=now,
-            clock=OUR_CLOCK,
-            evidence={**evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
-            basis=Basis(purpose.basis),
-            wording_id=wording.id,
+            evidence=evidence,
+            by_person=by_person,
             staff_id=staff_id,
         )
-        consent_actions.record_in(runtime, session, [act])
-        message = _queue_question(runtime, session, asked, wording, account, token, now)
-        made = Asked(asked.id, message.id, token, asked.expires_at)
     runtime.ring(0)
     return made
+
+
+def request_in(
+    runtime: Runtime,
+    session: Session,
+    *,
+    address_id: int,
+    purpose_id: int,
+    wording_id: int,
+    source: Source,
+    evidence: Mapping[str, Json],
+    by_person: bool,
+    staff_id: int | None = None,
+    account_id: int | None = None,
+) -> Asked:
+    """Do the same within a transaction; *account_id* is the sender, if the person wrote to one."""
+    address = people.lock_address(session, address_of(session, address_id).id)
+    purpose, wording = agreed(session, purpose_id, wording_id)
+    now = runtime.db.now(session)
+    _check_may_ask(session, address, purpose, by_person=by_person, now=now)
+    account = session.get_one(Account, account_id) if account_id else _account_for(session, address, purpose)
+    token = secrets.token_urlsafe(24)
+    asked = _open_request(session, address, wording, token, now)
+    act = NewConsent(
+        key=hashlib.sha256(f"optin:{asked.id}:requested".encode()).digest(),
+        address_id=address.id,
+        purpose_id=purpose.id,
+        action=Action.REQUESTED,
+        actor=Actor.PERSON if by_person else Actor.STAFF,
+        source=source,
+        occurred_at=now,
+        clock=OUR_CLOCK,
+        evidence={**evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
+        basis=Basis(purpose.basis),
+        wording_id=wording.id,
+        staff_id=staff_id,
+    )
+    consent_actions.record_in(runtime, session, [act])
+    message = _queue_question(runtime, session, asked, wording, account, token, now)
+    return Asked(asked.id, message.id, token, asked.expires_at)
 
 
 def _check_may_ask(session: Session, address: Address, purpose: Purpose, *, by_person: bool, now: datetime) -> None:

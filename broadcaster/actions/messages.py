@@ -90,26 +90,34 @@ def ask_a_person(session: Session, kept: Message, *, by: datetime) -> None:
 
 def queue_answer(told: Told, kept: Message, kind: ReplyKind, **names: Word) -> None:
     """Queue the one confirmation or HELP answer to a message; the database refuses a second one."""
-    session = told.session
-    brand = session.get_one(Brand, session.get_one(Account, told.config.id).brand_id)
-    language = _language(session, told.address, told.event.language)
+    brand = told.session.get_one(Brand, told.session.get_one(Account, told.config.id).brand_id)
+    language = _language(told.session, told.address, told.event.language)
     words = reply(kind, language, brand=brand.name, contact=brand.contact or brand.website, **names)
-    text = {"text": words, "subject": brand.name}
-    session.add(
-        Message(
-            conversation_id=kept.conversation_id,
-            address_id=told.address.id,
-            account_id=told.config.id,
-            kind="help" if kind is ReplyKind.HELP else "confirmation",
-            body_ct=seal_for(told.runtime, session, told.address, text),
-            answers_id=kept.id,
-            state=State.PLANNED.value,
-            due_at=told.now,
-            expires_at=told.now + CONFIRM_WITHIN,
-            created_at=told.now,
-        )
+    _queue(told, kept, "help" if kind is ReplyKind.HELP else "confirmation", words, subject=brand.name)
+
+
+def queue_own_answer(told: Told, kept: Message, words: str) -> None:
+    """Queue what the organisation answers to a word of its own."""
+    brand = told.session.get_one(Brand, told.session.get_one(Account, told.config.id).brand_id)
+    _queue(told, kept, "confirmation", words, subject=brand.name)
+
+
+def _queue(told: Told, kept: Message, kind: str, words: str, *, subject: str) -> None:
+    text = {"text": words, "subject": subject}
+    row = Message(
+        conversation_id=kept.conversation_id,
+        address_id=told.address.id,
+        account_id=told.config.id,
+        kind=kind,
+        body_ct=seal_for(told.runtime, told.session, told.address, text),
+        answers_id=kept.id,
+        state=State.PLANNED.value,
+        due_at=told.now,
+        expires_at=told.now + CONFIRM_WITHIN,
+        created_at=told.now,
     )
-    session.flush()
+    told.session.add(row)
+    told.session.flush()
 
 
 def _language(session: Session, address: Address, told: str) -> str:

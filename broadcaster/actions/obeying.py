@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import consequences, messages, reaching
+from broadcaster.actions import consequences, joining, messages, reaching
 from broadcaster.actions.consent import Recorded
+from broadcaster.actions.own_words import rule_of
 from broadcaster.actions.reaching import Reach
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.told import Told
@@ -32,12 +33,17 @@ OPEN_QUESTION = timedelta(hours=48)
 def _text(told: Told) -> Recorded | None:
     """A person wrote: decide what they want, do it, answer once, keep the message."""
     question = _open_question(told)
-    topics = reaching.topics(told.session)
+    topics = reaching.topics(told.session, told.config.channel)
     decision = keywords.classify(told.event.text, open_question=question is not None, topics=topics)
     if len(told.words) < len(told.event.text) and not decision.closes:
         decision = Decision(Intent.UNSURE, "too_long")  # what was not read may say no
-    kept = messages.keep_inbound(told, intent=decision.intent.value, rule=decision.rule)
+    word = joining.word_of(told) if decision.intent is Intent.NONE else None
+    rule = rule_of(word) if word is not None else decision.rule
+    kept = messages.keep_inbound(told, intent=decision.intent.value, rule=rule)
     told = replace(told, step_id=kept.answers_step_id)
+    if word is not None:
+        joining.follow(told, kept, word)
+        return None
     if decision.intent is Intent.OPT_OUT:
         return _refused(told, kept, decision, reaching.reach(told, decision, topics))
     if decision.intent in (Intent.UNSURE, Intent.RIGHTS):
@@ -88,7 +94,8 @@ def _opt_in(told: Told, kept: Message, question: OptInRequest | None, rule: str)
     if question is not None:
         question.confirmed_at = told.now
         told.session.add(question)
-        acts = [told.act(Action.CONFIRMED, question.purpose_id, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule)]
+        said = told.act(Action.CONFIRMED, question.purpose_id, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule)
+        acts = [replace(said, wording_id=question.wording_id)]
     else:
         acts = [
             replace(

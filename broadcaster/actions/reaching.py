@@ -17,7 +17,7 @@ from broadcaster.core import keywords
 from broadcaster.core.consent import Action
 from broadcaster.core.keywords import Decision, Scope
 from broadcaster.core.replies import CHANNELS, ReplyKind, Word
-from broadcaster.storage import catalogue, consent_history, optin
+from broadcaster.storage import catalogue, consent_history, optin, own_words
 from broadcaster.storage.tables import Address, Purpose
 
 
@@ -32,13 +32,16 @@ class Reach:
     names: Mapping[str, Word] = field(default_factory=dict)  #: what the answer names
 
 
-def topics(session: Session) -> dict[str, list[Purpose]]:
-    """Return the words by which people may name a purpose of ours, folded: its key and its label in each language."""
+def topics(session: Session, channel: str) -> dict[str, list[Purpose]]:
+    """Return the words by which people may name a purpose of ours, folded: its key, its labels, its own words there."""
     found: dict[str, list[Purpose]] = defaultdict(list)
-    for purpose in catalogue.purposes(session):
-        if purpose.key not in ROOTS and purpose.kind != "internal":
-            for name in {keywords.phrase(name) for name in (purpose.key, *purpose.label.values())} - {""}:
-                found[name].append(purpose)
+    known = {one.id: one for one in catalogue.purposes(session) if one.key not in ROOTS and one.kind != "internal"}
+    for purpose in known.values():
+        for name in {keywords.phrase(name) for name in (purpose.key, *purpose.label.values())} - {""}:
+            found[name].append(purpose)
+    for word in own_words.named(session, channel):
+        if word.purpose_id in known:
+            found[word.word].append(known[word.purpose_id])
     return found
 
 

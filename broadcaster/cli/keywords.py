@@ -1,4 +1,4 @@
-"""``keywords classify`` and ``replay``: need neither database nor keys."""
+"""``keywords``: say what messages mean (needs neither database nor keys), and the organisation's own words."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Any, TextIO
 
 import click
 
+from broadcaster.actions import own_words
+from broadcaster.cli.context import Context
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.keywords import VERSION, Intent, classify
+from broadcaster.core.keywords.own import WordKind
+from broadcaster.storage import consent as ledger
 
 
 @click.group()
 def keywords() -> None:
-    """Say what inbound messages mean."""
+    """Say what inbound messages mean; words of your own."""
 
 
 @keywords.command("classify")
@@ -63,3 +67,62 @@ def _message(line: str, number: int) -> dict[str, Any]:
     if not isinstance(told, dict) or "id" not in told or not isinstance(told.get("text"), str):
         raise InvalidInput('an object with "id" and a "text" string is expected', line=number, code="object_expected")
     return told
+
+
+@keywords.command("add")
+@click.argument("word")
+@click.option("--channel", required=True, type=click.Choice(own_words.channels()))
+@click.option("--kind", required=True, type=click.Choice([one.value for one in WordKind]))
+@click.option("--wording", "wording_id", type=int, help="join: the number of the words people agree to.")
+@click.option("--purpose", help="topic: the key of the purpose that STOP and this word closes.")
+@click.option("--answer", default="", help="contest: what people read.")
+@click.option("--campaign", "campaign_id", type=int, help="The campaign it belongs to.")
+@click.pass_obj
+def add(
+    obj: Context,
+    word: str,
+    channel: str,
+    kind: str,
+    wording_id: int | None,
+    purpose: str | None,
+    answer: str,
+    campaign_id: int | None,
+) -> None:
+    """Add a word of your own to a channel: to join, for a contest, or another name of a purpose."""
+    runtime = obj.runtime()
+    with runtime.db.reading() as session:
+        purpose_id = ledger.purpose_id(session, purpose) if purpose else None
+    new = own_words.NewWord(channel, word, WordKind(kind), purpose_id, wording_id, campaign_id, answer)
+    click.echo(f"word {own_words.add(runtime, new, actor=obj.actor)}")
+
+
+@keywords.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+@click.pass_obj
+def list_(obj: Context, as_json: bool) -> None:
+    """Show your own words, and how many messages were one."""
+    names = ("id", "channel", "written", "kind", "purpose_id", "wording_id", "campaign_id", "answer")
+    told = [
+        {**{name: getattr(word, name) for name in names}, "messages": count}
+        for word, count in own_words.every(obj.runtime())
+    ]
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    for one in told:
+        leads = (
+            one["answer"] or f"wording {one['wording_id']}"
+            if one["kind"] != "topic"
+            else f"purpose {one['purpose_id']}"
+        )
+        click.echo(
+            f"{one['id']} {one['channel']} {one['written']} ({one['kind']}): {leads}, {one['messages']} messages"
+        )
+
+
+@keywords.command("remove")
+@click.argument("word_id", type=int)
+@click.pass_obj
+def remove(obj: Context, word_id: int) -> None:
+    """Take a word of your own away."""
+    own_words.remove(obj.runtime(), word_id, actor=obj.actor)

@@ -32,7 +32,7 @@ VERBS = {
     "templates": ("templates", "templates", "Save, check and preview templates."),
     "campaigns": ("campaigns", "campaigns", "Dry-run, launch, pause, resume, cancel, report."),
     "accounts": ("accounts", "accounts", "Configure and check sender accounts."),
-    "keywords": ("keywords", "keywords", "Say what inbound messages mean."),
+    "keywords": ("keywords", "keywords", "Say what inbound messages mean; words of your own."),
     "log": ("audit", "log", "Verify the log."),
     "audit": ("audit", "audit", "Export the consent log."),
     "privacy": ("privacy", "privacy", "Erase a person."),

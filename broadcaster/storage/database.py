@@ -49,6 +49,7 @@ AUDITED = frozenset(
         "interest",
         "media_file",
         "optin_request",
+        "own_word",
         "person_key",
         "preference_event",
         "privacy_request",

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from broadcaster.actions.runtime import Runtime
 from broadcaster.cli.keywords import keywords
 from broadcaster.core.errors import InvalidInput
+from tests import factories
+from tests.cli.test_consent import Shell
 
 
 def _replay(*told: dict[str, Any]) -> Result:
@@ -34,3 +37,15 @@ def test_a_line_without_a_recorded_intent_is_refused(told: dict[str, Any]) -> No
     ended = _replay(told)
     assert isinstance(ended.exception, InvalidInput)
     assert ended.exception.code == "intent_expected"
+
+
+def test_own_words_are_added_listed_and_removed(runtime: Runtime) -> None:
+    _, _, wording = factories.brand_and_purpose(runtime)
+    shell = Shell(runtime)
+    told = ["add", "Gourmet", "--channel", "sms", "--kind", "join", "--wording", str(wording)]
+    assert shell.run(keywords, *told).exit_code == 0
+    [one] = shell.json(keywords, "list")
+    assert (one["written"], one["wording_id"], one["messages"]) == ("Gourmet", wording, 0)
+    assert shell.problem(keywords, *told).code == "word_twice"
+    assert shell.run(keywords, "remove", str(one["id"])).exit_code == 0
+    assert shell.json(keywords, "list") == []

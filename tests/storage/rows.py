@@ -30,6 +30,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "import_job": {"state": "uploaded"},
     "log_entry": {"kind": "admin"},
     "message": {"kind": "inbound"},
+    "own_word": {"kind": "contest"},
     "privacy_request": {"kind": "access", "state": "received"},
     "purpose": {"kind": "marketing"},
     "receipt": {"kind": "sent"},

@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel
 from broadcaster.storage.tables.base import Json, blob, json_column, one_of, pk, ref
 
 ROLES = ("admin", "marketer", "agent", "auditor")
+WORD_KINDS = ("join", "contest", "topic")  #: as in ``core/keywords/own``
 ACCOUNT_STATES = ("active", "paused", "held", "disabled")
 
 
@@ -64,6 +65,29 @@ class Wording(SQLModel, table=True):
     language: str
     text: str
     sha256: str
+    created_at: datetime
+
+
+class OwnWord(SQLModel, table=True):
+    """A word of the organisation's own on one channel; ``word`` is folded, ``written`` as people see it."""
+
+    __tablename__ = "own_word"
+    __table_args__ = (
+        UniqueConstraint("channel", "word"),
+        one_of("kind", WORD_KINDS),
+        CheckConstraint("(kind = 'join') = (wording_id IS NOT NULL)", name="wording_if_join"),
+        CheckConstraint("(kind = 'contest') = (purpose_id IS NULL)", name="purpose_unless_contest"),
+    )
+
+    id: int = pk()
+    channel: str
+    word: str
+    written: str
+    kind: str
+    purpose_id: int | None = ref("purpose.id", null=True)
+    wording_id: int | None = ref("wording.id", null=True)
+    campaign_id: int | None = ref("campaign.id", null=True)
+    answer: str = ""  #: what somebody who takes part in a contest reads
     created_at: datetime
 
 

@@ -664,6 +664,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_contact_word_contact_id"), ["contact_id"], unique=False)
 
     op.create_table(
+        "own_word",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("channel", AutoString(), nullable=False),
+        sa.Column("word", AutoString(), nullable=False),
+        sa.Column("written", AutoString(), nullable=False),
+        sa.Column("kind", AutoString(), nullable=False),
+        sa.Column("purpose_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("wording_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("campaign_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("answer", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.CheckConstraint("kind IN ('contest', 'join', 'topic')", name=op.f("ck_own_word_kind")),
+        sa.CheckConstraint("(kind = 'join') = (wording_id IS NOT NULL)", name=op.f("ck_own_word_wording_if_join")),
+        sa.CheckConstraint(
+            "(kind = 'contest') = (purpose_id IS NULL)", name=op.f("ck_own_word_purpose_unless_contest")
+        ),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_own_word_campaign_id")),
+        sa.ForeignKeyConstraint(["purpose_id"], ["purpose.id"], name=op.f("fk_own_word_purpose_id")),
+        sa.ForeignKeyConstraint(["wording_id"], ["wording.id"], name=op.f("fk_own_word_wording_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_own_word")),
+        sa.UniqueConstraint("channel", "word", name=op.f("uq_own_word_channel_word")),
+    )
+    op.create_table(
         "conversation",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("address_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1217,6 +1240,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_conversation_contact_id"))
 
     op.drop_table("conversation")
+    op.drop_table("own_word")
     with op.batch_alter_table("contact_word", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_contact_word_contact_id"))
 
