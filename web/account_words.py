@@ -99,6 +99,8 @@ WORDS = {
         "Twilio: its own opt-out handling is on, as by default. We do: it was switched off for this sender."
     ),
     "Bot token": _l("Bot token"),
+    "Bot's name": _l("Bot's name"),
+    "for links to the bot: t.me/...": _l("for links to the bot: t.me/..."),
     "From @BotFather: digits, a colon, letters.": _l("From @BotFather: digits, a colon, letters."),
     "Webhook secret": _l("Webhook secret"),
     "1-256 of A-Z a-z 0-9 _ -": _l("1-256 of A-Z a-z 0-9 _ -"),

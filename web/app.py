@@ -39,8 +39,10 @@ from web import (
     profile,
     public,
     public_choices,
+    public_signup,
     security,
     settings,
+    signup_forms,
     staff,
     template_editor,
     template_view,
@@ -69,6 +71,8 @@ BLUEPRINTS = (
     outbox.pages,
     settings.pages,
     own_words.pages,
+    signup_forms.pages,
+    public_signup.pages,
     audiences.pages,
     campaign_run.pages,
     template_editor.pages,
@@ -90,6 +94,7 @@ def create_app(runtime: Runtime, *, trusted_proxies: int = 0) -> Flask:
     app = Flask(__name__)
     app.extensions["broadcaster"] = runtime
     app.extensions["throttle_sign_in"] = Throttle(tries=60, seconds=300)
+    app.extensions["throttle_sign_up"] = Throttle(tries=20, seconds=300)
     app.url_map.converters["id"] = paging.IdConverter
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

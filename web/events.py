@@ -24,6 +24,7 @@ THINGS = {
     "own_word": _l("Own word"),
     "purpose": _l("Purpose"),
     "setting": _l("Setting"),
+    "signup_form": _l("Sign-up form"),
     "staff": _l("Staff member"),
     "template": _l("Template"),
     "wording": _l("Wording"),

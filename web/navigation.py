@@ -46,6 +46,7 @@ MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
         _l("Organisation"),
         (
             Item(Area.PURPOSES, "purposes.index", _l("Purposes"), "target"),
+            Item(Area.PURPOSES, "signup_forms.index", _l("Sign-up forms"), "user-plus"),
             Item(Area.ACCOUNTS, "accounts.index", _l("Accounts"), "plug-connected"),
             Item(Area.STAFF, "staff.index", _l("Staff"), "user-cog"),
             Item(Area.SETTINGS, "settings.index", _l("Settings"), "settings"),

@@ -65,7 +65,7 @@ def _confirm_page(question: double_optin.Question | None, *, again: bool = False
                 "public/confirm.html",
                 lang=language,
                 question=question,
-                purpose=label(question.purpose, language),
+                purpose=", ".join(label(purpose, language) for purpose, _wording in question.asks),
                 channel=channel_name(question.channel),
                 again=again,
             )

@@ -71,6 +71,7 @@ PROBLEMS = {
     "unknown_choice": _l("Choose one of the list."),
     "word_length": _l("A word has at least one letter, and at most 40."),
     "word_taken": _l("This word says something already: a stop, a start, a call for help or a courtesy."),
+    "wording_mixed": _l("One wording of each purpose, all of one brand."),
     "word_twice": _l("This channel has this word already."),
     "window_invalid": _l("Open before closing, on the same day, and on at least one day."),
     "recurrence": _l("Repeat by day, week or month, such as FREQ=WEEKLY;BYDAY=MO;COUNT=10."),

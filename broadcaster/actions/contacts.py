@@ -6,7 +6,7 @@ Consent is never touched here: it belongs to addresses (``actions/consent.py``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -16,9 +16,9 @@ from broadcaster.core import contacts as rules
 from broadcaster.core.addresses import normalise
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.event_types import AddressSeen, ContactChanged
+from broadcaster.storage import consent_history, log
 from broadcaster.storage import contact_links as linking
 from broadcaster.storage import contacts as rows
-from broadcaster.storage import log
 from broadcaster.storage.people import NewAddress
 from broadcaster.storage.tables import Contact, ContactInterest, ContactMerge, GroupMember
 
@@ -43,6 +43,17 @@ def create(
         for channel, value in (addresses or {}).items():
             _link(runtime, session, row, channel, value, account_id=None, region=row.country, preferred=False)
         return row.id
+
+
+def make_known(session: Session, address_id: int, *, language: str, now: datetime) -> None:
+    """Make a contact of somebody who agreed and whom nobody knew, so that a campaign can reach them."""
+    if consent_history.contacts_of(session, address_id):
+        return
+    row = Contact(language=language, created_at=now, updated_at=now)
+    session.add(row)
+    session.flush()
+    linking.link(session, row.id, address_id, preferred=False, now=now)
+    log.record(session, ContactChanged(row.id, "created", ("addresses",), address_id), at=now)
 
 
 def version(row: Contact) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import messages
+from broadcaster.actions import contacts, messages
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.optin import address_of, agreed, why_not
 from broadcaster.actions.organisation import setting
@@ -53,10 +53,22 @@ class Question:
 
     state: str
     brand: str
-    purpose: Mapping[str, str]
-    wording: str
+    asks: tuple[tuple[Mapping[str, str], str], ...]  #: (a purpose's name by language, the exact words)
     language: str
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who wants an address asked, and by what it shows. *by_person*: the person themselves."""
+
+    source: Source
+    evidence: Mapping[str, Json]
+    by_person: bool = True
+    staff_id: int | None = None
+
+
+_Wanted = list[tuple[Purpose, Wording]]
 
 
 def request(
@@ -77,17 +89,9 @@ def request(
     ``refusal_stands``). Raises Conflict ``asked_already`` within a day, ``no_account`` without a sender; InvalidInput.
     """
     with runtime.db.transaction(actor) as session:
-        made = request_in(
-            runtime,
-            session,
-            address_id=address_id,
-            purpose_id=purpose_id,
-            wording_id=wording_id,
-            source=source,
-            evidence=evidence,
-            by_person=by_person,
-            staff_id=staff_id,
-        )
+        agreed(session, purpose_id, wording_id)
+        who = Asking(source, evidence, by_person, staff_id)
+        made = request_in(runtime, session, address_id=address_id, wording_ids=[wording_id], who=who)
     runtime.ring(0)
     return made
 
@@ -97,49 +101,55 @@ def request_in(
     session: Session,
     *,
     address_id: int,
-    purpose_id: int,
-    wording_id: int,
-    source: Source,
-    evidence: Mapping[str, Json],
-    by_person: bool,
-    staff_id: int | None = None,
+    wording_ids: Sequence[int],
+    who: Asking,
     account_id: int | None = None,
 ) -> Asked:
-    """Do the same within a transaction; *account_id* is the sender, if the person wrote to one."""
+    """Do the same within a transaction, for several wordings in one message; *account_id* is who was written to."""
     address = people.lock_address(session, address_of(session, address_id).id)
-    purpose, wording = agreed(session, purpose_id, wording_id)
+    wordings = [session.get_one(Wording, wording_id) for wording_id in wording_ids]
+    asked_for = [agreed(session, wording.purpose_id, wording.id) for wording in wordings]
     now = runtime.db.now(session)
-    _check_may_ask(session, address, purpose, by_person=by_person, now=now)
-    account = session.get_one(Account, account_id) if account_id else _account_for(session, address, purpose)
+    asked_for = _may_ask(session, address, asked_for, by_person=who.by_person, now=now)
+    account = session.get_one(Account, account_id) if account_id else _account_for(session, address, asked_for[0][0])
     token = secrets.token_urlsafe(24)
-    asked = _open_request(session, address, wording, token, now)
-    act = NewConsent(
-        key=hashlib.sha256(f"optin:{asked.id}:requested".encode()).digest(),
-        address_id=address.id,
-        purpose_id=purpose.id,
-        action=Action.REQUESTED,
-        actor=Actor.PERSON if by_person else Actor.STAFF,
-        source=source,
-        occurred_at=now,
-        clock=OUR_CLOCK,
-        evidence={**evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
-        basis=Basis(purpose.basis),
-        wording_id=wording.id,
-        staff_id=staff_id,
-    )
-    consent_actions.record_in(runtime, session, [act])
-    message = _queue_question(runtime, session, asked, wording, account, token, now)
-    return Asked(asked.id, message.id, token, asked.expires_at)
+    first = _open_request(session, address, asked_for[0][1], token, now)
+    rest = [
+        _open_request(session, address, wording, secrets.token_urlsafe(24), now, first.id)
+        for _purpose, wording in asked_for[1:]
+    ]
+    acts = [
+        NewConsent(
+            key=hashlib.sha256(f"optin:{asked.id}:requested".encode()).digest(),
+            address_id=address.id,
+            purpose_id=purpose.id,
+            action=Action.REQUESTED,
+            actor=Actor.PERSON if who.by_person else Actor.STAFF,
+            source=who.source,
+            occurred_at=now,
+            clock=OUR_CLOCK,
+            evidence={**who.evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
+            basis=Basis(purpose.basis),
+            wording_id=wording.id,
+            staff_id=who.staff_id,
+        )
+        for asked, (purpose, wording) in zip([first, *rest], asked_for, strict=True)
+    ]
+    consent_actions.record_in(runtime, session, acts)
+    message = _queue_question(runtime, session, first, [wording for _, wording in asked_for], account, token, now)
+    return Asked(first.id, message.id, token, first.expires_at)
 
 
-def _check_may_ask(session: Session, address: Address, purpose: Purpose, *, by_person: bool, now: datetime) -> None:
-    refused = why_not(session, address, purpose.id, now=now)
-    if refused is None:
+def _may_ask(session: Session, address: Address, asked_for: _Wanted, *, by_person: bool, now: datetime) -> _Wanted:
+    """Return what is not agreed to yet. Raises Conflict or Refused if nothing may be asked."""
+    refused = [why_not(session, address, purpose.id, now=now) for purpose, _wording in asked_for]
+    if all(reason is None for reason in refused):
         raise Conflict("This address has agreed already.", code="granted_already")
-    if refused in _REFUSED and not by_person:
+    if not by_person and _REFUSED.intersection(reason for reason in refused if reason is not None):
         raise Refused("This person has said no; only they can change that.", code="refusal_stands")
     if storage.asked_since(session, address.id, now - ONE_IN):
         raise Conflict("This address was asked within the last day.", code="asked_already")
+    return [one for one, reason in zip(asked_for, refused, strict=True) if reason is not None]
 
 
 def _account_for(session: Session, address: Address, purpose: Purpose) -> Account:
@@ -150,8 +160,11 @@ def _account_for(session: Session, address: Address, purpose: Purpose) -> Accoun
     return found
 
 
-def _open_request(session: Session, address: Address, wording: Wording, token: str, now: datetime) -> OptInRequest:
+def _open_request(
+    session: Session, address: Address, wording: Wording, token: str, now: datetime, first_id: int | None = None
+) -> OptInRequest:
     row = OptInRequest(
+        asked_with=first_id,
         address_id=address.id,
         purpose_id=wording.purpose_id,
         wording_id=wording.id,
@@ -168,14 +181,15 @@ def _queue_question(
     runtime: Runtime,
     session: Session,
     asked: OptInRequest,
-    wording: Wording,
+    wordings: Sequence[Wording],
     account: Account,
     token: str,
     now: datetime,
 ) -> Message:
     link = f"{runtime.public_url}/c/{token}"
     brand = session.get_one(Brand, account.brand_id)
-    subject, words = question(wording.language, brand=brand.name, wording=wording.text, link=link)
+    texts = [wording.text for wording in wordings]
+    subject, words = question(wordings[0].language, brand=brand.name, wordings=texts, link=link)
     address = session.get_one(Address, asked.address_id)
     row = Message(
         address_id=address.id,
@@ -200,18 +214,22 @@ def read(runtime: Runtime, token: str) -> Question | None:
         if asked is None:
             return None
         now = runtime.db.now(session)
-        wording = session.get_one(Wording, asked.wording_id)
-        purpose = session.get_one(Purpose, asked.purpose_id)
+        wanted = [agreed_in(session, one) for one in storage.together(session, asked)]
+        purpose, wording = wanted[0]
         brand = None if purpose.brand_id is None else session.get_one(Brand, purpose.brand_id)
         done = asked.confirmed_at is not None
         return Question(
             state="done" if done else "expired" if asked.expires_at <= now else "open",
             brand=brand.name if brand else str(setting(session, "name")),
-            purpose=dict(purpose.label),
-            wording=wording.text,
+            asks=tuple((dict(purpose.label), wording.text) for purpose, wording in wanted),
             language=wording.language,
             channel=session.get_one(Address, asked.address_id).channel,
         )
+
+
+def agreed_in(session: Session, asked: OptInRequest) -> tuple[Purpose, Wording]:
+    """Return what a request asks for."""
+    return session.get_one(Purpose, asked.purpose_id), session.get_one(Wording, asked.wording_id)
 
 
 def confirm(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> Recorded | None:
@@ -227,24 +245,32 @@ def confirm(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> Re
             return Recorded(repeated=1)
         if found.expires_at <= now:
             return None
-        found.confirmed_at = now
-        session.add(found)
-        wording = session.get_one(Wording, found.wording_id)
-        purpose = session.get_one(Purpose, found.purpose_id)
-        act = NewConsent(
-            key=hashlib.sha256(f"optin:{found.id}:confirmed".encode()).digest(),
-            address_id=found.address_id,
-            purpose_id=purpose.id,
-            action=Action.CONFIRMED,
-            actor=Actor.PERSON,
-            source=Source.WEB_FORM,
-            occurred_at=now,
-            clock=OUR_CLOCK,
-            evidence={**evidence, "request_id": found.id, "wording_sha256": wording.sha256},
-            basis=Basis(purpose.basis),
-            wording_id=wording.id,
-        )
-        return consent_actions.record_in(runtime, session, [act])
+        acts = []
+        for one in storage.together(session, found):
+            one.confirmed_at = now
+            session.add(one)
+            purpose, wording = agreed_in(session, one)
+            acts.append(_confirmation(one, purpose, wording, evidence, now))
+        contacts.make_known(session, found.address_id, language=wording.language, now=now)
+        return consent_actions.record_in(runtime, session, acts)
+
+
+def _confirmation(
+    asked: OptInRequest, purpose: Purpose, wording: Wording, evidence: Mapping[str, Json], now: datetime
+) -> NewConsent:
+    return NewConsent(
+        key=hashlib.sha256(f"optin:{asked.id}:confirmed".encode()).digest(),
+        address_id=asked.address_id,
+        purpose_id=purpose.id,
+        action=Action.CONFIRMED,
+        actor=Actor.PERSON,
+        source=Source.WEB_FORM,
+        occurred_at=now,
+        clock=OUR_CLOCK,
+        evidence={**evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
+        basis=Basis(purpose.basis),
+        wording_id=wording.id,
+    )
 
 
 def ask_again(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> None:
@@ -254,16 +280,11 @@ def ask_again(runtime: Runtime, token: str, *, evidence: Mapping[str, Json]) -> 
         now = runtime.db.now(session)
     if found is None or found.confirmed_at is not None or found.expires_at > now:
         return
-    request(
-        runtime,
-        address_id=found.address_id,
-        purpose_id=found.purpose_id,
-        wording_id=found.wording_id,
-        source=Source.WEB_FORM,
-        evidence=evidence,
-        by_person=True,
-        actor="person",
-    )
+    with runtime.db.transaction("person") as session:
+        wordings = [one.wording_id for one in storage.together(session, found)]
+        who = Asking(Source.WEB_FORM, evidence)
+        request_in(runtime, session, address_id=found.address_id, wording_ids=wordings, who=who)
+    runtime.ring(0)
 
 
 def _find(session: Session, token: str) -> OptInRequest | None:

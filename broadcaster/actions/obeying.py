@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import consequences, joining, messages, reaching
+from broadcaster.actions import consequences, contacts, double_optin, joining, messages, reaching, signups
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.own_words import rule_of
 from broadcaster.actions.reaching import Reach
@@ -20,7 +20,7 @@ from broadcaster.core.consent import OUR_CLOCK, REFUSALS, Action, Actor, Consent
 from broadcaster.core.keywords import Decision, Intent
 from broadcaster.core.messages import InboundKind
 from broadcaster.core.replies import ReplyKind, Word
-from broadcaster.storage import consent, conversations
+from broadcaster.storage import consent, conversations, optin
 from broadcaster.storage.consent import NewConsent
 from broadcaster.storage.tables import Conversation, Message, OptInRequest
 
@@ -92,10 +92,7 @@ def _open_question(told: Told) -> OptInRequest | None:
 def _opt_in(told: Told, kept: Message, question: OptInRequest | None, rule: str) -> Recorded | None:
     """Confirm what was asked; otherwise reopen what was open before the person's own stop, nothing more."""
     if question is not None:
-        question.confirmed_at = told.now
-        told.session.add(question)
-        said = told.act(Action.CONFIRMED, question.purpose_id, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule)
-        acts = [replace(said, wording_id=question.wording_id)]
+        acts = _confirm(told, question, rule)
     else:
         acts = [
             replace(
@@ -111,6 +108,18 @@ def _opt_in(told: Told, kept: Message, question: OptInRequest | None, rule: str)
     if recorded.event_ids and not recorded.ineffective:
         _answer(told, kept, ReplyKind.STARTED)
     return recorded
+
+
+def _confirm(told: Told, question: OptInRequest, rule: str) -> list[NewConsent]:
+    acts = []
+    for one in optin.together(told.session, question):
+        one.confirmed_at = told.now
+        told.session.add(one)
+        said = told.act(Action.CONFIRMED, one.purpose_id, actor=Actor.PERSON, source=Source.KEYWORD, rule=rule)
+        acts.append(replace(said, wording_id=one.wording_id))
+    language = double_optin.agreed_in(told.session, question)[1].language
+    contacts.make_known(told.session, told.address.id, language=language, now=told.now)
+    return acts
 
 
 def _open_before(told: Told) -> list[State]:
@@ -158,7 +167,8 @@ def _platform_stop(told: Told) -> Recorded:
 def _platform_start(told: Told) -> Recorded | None:
     kept = messages.keep_inbound(told, intent=Intent.OPT_IN.value, rule="platform")
     if not told.event.answered_by_platform:
-        return None  # pressing Start makes an address known; agreeing to a wording is another act
+        signups.start(told, kept)  # pressing Start makes an address known; agreeing to a wording is another act
+        return None
     return _opt_in(told, kept, None, "platform")
 
 

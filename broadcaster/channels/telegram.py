@@ -108,6 +108,7 @@ class Telegram:
     )
     fields: Sequence[Field] = (
         Field("token", "Bot token", secret=True, help="From @BotFather: digits, a colon, letters."),
+        Field("username", "Bot's name", required=False, help="for links to the bot: t.me/..."),
         Field("webhook_secret", "Webhook secret", secret=True, required=False, help="1-256 of A-Z a-z 0-9 _ -"),
         Field("webhook_secret_previous", "Previous webhook secret", secret=True, required=False),
     )

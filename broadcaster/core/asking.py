@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 TEXTS = {
     "en": "{brand}: please confirm that you agree to the following. {wording} Yes: {link} "
     "If you did not ask for this, ignore this message and nothing happens.",
@@ -13,11 +15,11 @@ SUBJECTS = {"en": "Please confirm", "fr": "Merci de confirmer"}
 MOST_CHARACTERS = 900
 
 
-def question(language: str, *, brand: str, wording: str, link: str) -> tuple[str, str]:
-    """Return (subject, text) in the language of the wording, English where we do not speak it."""
+def question(language: str, *, brand: str, wordings: Sequence[str], link: str) -> tuple[str, str]:
+    """Return (subject, text) in the language of the wordings, English where we do not speak it."""
     spoken = language.split("-")[0].lower()
     spoken = spoken if spoken in TEXTS else "en"
-    words = " ".join(wording.split())
-    shown = f"« {words} »" if len(words) <= MOST_CHARACTERS else "…"
+    words = " ".join(f"« {' '.join(wording.split())} »" for wording in wordings)
+    shown = words if len(words) <= MOST_CHARACTERS else "…"
     text = TEXTS[spoken].format(brand=brand, wording=shown, link=link)
     return f"{brand}: {SUBJECTS[spoken]}" if spoken == "en" else f"{brand} : {SUBJECTS[spoken]}", text

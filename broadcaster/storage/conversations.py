@@ -253,6 +253,7 @@ def open_question(session: Session, address_id: int, *, now: datetime, asked_aft
     """Return the double opt-in that a YES would answer."""
     query = select(OptInRequest).where(
         OptInRequest.address_id == address_id,
+        col(OptInRequest.asked_with).is_(None),
         col(OptInRequest.confirmed_at).is_(None),
         col(OptInRequest.expires_at) > now,
         col(OptInRequest.created_at) > asked_after,

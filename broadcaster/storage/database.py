@@ -55,6 +55,7 @@ AUDITED = frozenset(
         "privacy_request",
         "purpose",
         "setting",
+        "signup_form",
         "staff",
         "suppression",
         "template",

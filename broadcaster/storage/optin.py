@@ -26,6 +26,12 @@ def by_token(session: Session, token_sha256: str) -> OptInRequest | None:
     return session.exec(query.where(OptInRequest.token_sha256 == token_sha256, Address.status != "erased")).first()
 
 
+def together(session: Session, first: OptInRequest) -> Sequence[OptInRequest]:
+    """Return a request and those asked for in the same message."""
+    same = (OptInRequest.id == first.id) | (OptInRequest.asked_with == first.id)
+    return session.exec(select(OptInRequest).where(same).order_by(col(OptInRequest.id))).all()
+
+
 def sender_for(session: Session, channel: str, *, account_id: int | None, brand_id: int | None) -> Account | None:
     """Return an account in use: *account_id* where only that one knows the address, else one of the brand.
 

@@ -232,7 +232,8 @@ def test_a_double_opt_in_opens_with_the_persons_press_only(shop: Shop) -> None:
     assert shop.standing() == "pending"
     question = double_optin.read(shop.runtime, asked.token)
     assert question is not None
-    assert (question.state, question.brand, question.wording) == ("open", "Example", "Yes, send me offers.")
+    assert (question.state, question.brand) == ("open", "Example")
+    assert [wording for _purpose, wording in question.asks] == ["Yes, send me offers."]
     assert shop.standing() == "pending"
     assert double_optin.confirm(shop.runtime, asked.token + "x", evidence={}) is None
     told = double_optin.confirm(shop.runtime, asked.token, evidence={"page": "/c/"})

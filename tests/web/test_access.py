@@ -27,6 +27,8 @@ PUBLIC = {
     "public.confirm_page",
     "public.followed",
     "public.link",
+    "public_signup.form",
+    "public_signup.send",
     "static",
     "webhooks.ask",
     "webhooks.receive",

@@ -110,6 +110,7 @@ class OptInRequest(SQLModel, table=True):
     address_id: int = ref("address.id", index=True)
     purpose_id: int = ref("purpose.id")
     wording_id: int = ref("wording.id")
+    asked_with: int | None = ref("optin_request.id", null=True, index=True)  #: the one whose message asks for it too
     token_sha256: str = Field(unique=True)
     created_at: datetime
     expires_at: datetime

@@ -91,6 +91,22 @@ class OwnWord(SQLModel, table=True):
     created_at: datetime
 
 
+class SignupForm(SQLModel, table=True):
+    """A page where people ask to be asked: which wordings of a brand, on which channels, in one language."""
+
+    __tablename__ = "signup_form"
+
+    id: int = pk()
+    key: str = Field(unique=True)  #: in its public address
+    name: str
+    brand_id: int = ref("brand.id")
+    language: str
+    wording_ids: list[int] = Field(sa_column=Column(Json, nullable=False))
+    channels: list[str] = Field(sa_column=Column(Json, nullable=False))
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
 class Account(SQLModel, table=True):
     """One configured sender on a channel. ``secrets_ct`` is encrypted under a key outside the database."""
 

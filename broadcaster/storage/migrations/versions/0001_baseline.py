@@ -664,6 +664,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_contact_word_contact_id"), ["contact_id"], unique=False)
 
     op.create_table(
+        "signup_form",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("key", AutoString(), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("language", AutoString(), nullable=False),
+        sa.Column(
+            "wording_ids", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "channels", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brand.id"], name=op.f("fk_signup_form_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signup_form")),
+        sa.UniqueConstraint("key", name=op.f("uq_signup_form_key")),
+    )
+    op.create_table(
         "own_word",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("channel", AutoString(), nullable=False),
@@ -761,11 +780,13 @@ def upgrade() -> None:
         sa.Column("address_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("purpose_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("wording_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("asked_with", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("token_sha256", AutoString(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=False),
         sa.Column("confirmed_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["address_id"], ["address.id"], name=op.f("fk_optin_request_address_id")),
+        sa.ForeignKeyConstraint(["asked_with"], ["optin_request.id"], name=op.f("fk_optin_request_asked_with")),
         sa.ForeignKeyConstraint(["purpose_id"], ["purpose.id"], name=op.f("fk_optin_request_purpose_id")),
         sa.ForeignKeyConstraint(["wording_id"], ["wording.id"], name=op.f("fk_optin_request_wording_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_optin_request")),
@@ -773,6 +794,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("optin_request", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_optin_request_address_id"), ["address_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_optin_request_asked_with"), ["asked_with"], unique=False)
 
     op.create_table(
         "outbox_item",
@@ -1217,6 +1239,7 @@ def downgrade() -> None:
 
     op.drop_table("outbox_item")
     with op.batch_alter_table("optin_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_optin_request_asked_with"))
         batch_op.drop_index(batch_op.f("ix_optin_request_address_id"))
 
     op.drop_table("optin_request")
@@ -1241,6 +1264,7 @@ def downgrade() -> None:
 
     op.drop_table("conversation")
     op.drop_table("own_word")
+    op.drop_table("signup_form")
     with op.batch_alter_table("contact_word", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_contact_word_contact_id"))
 
