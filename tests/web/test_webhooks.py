@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
+import json
 import select
 import socket
 import threading
@@ -237,6 +239,40 @@ def test_opt_outs_are_never_too_many(app: Flask, company: Company) -> None:
         update = {"update_id": number, "message": _message(200_000 + number, number, "STOP")}
         assert app.test_client().post(path, json=update, headers=headers).status_code == 200
     assert inbox(company.runtime) == 150
+
+
+def test_a_burst_of_stops_over_eight_connections_is_stored_and_obeyed_each_once(running: Company) -> None:
+    """Each gets 200, or 503 and comes again; one of them comes five times by every connection."""
+    path, burst = running.path(running.telegram), 80
+    shared = [0] * 5
+    with ThreadPoolExecutor(8) as pool:
+        parts = [[*range(1 + part, burst, 8), *shared] for part in range(8)]
+        answers = [one for part in pool.map(lambda part: _tell(running, path, part), parts) for one in part]
+    assert set(answers) <= {200, 503}
+    assert answers.count(200) == burst - 1 + 8 * len(shared)
+    assert inbox(running.runtime) == burst
+    with running.runtime.db.reading() as session:
+        for what in ("consent_event WHERE action = 'objected'", "message WHERE kind = 'confirmation'"):
+            query = text(f"SELECT count(*), count(DISTINCT address_id) FROM {what}")
+            assert tuple(session.connection().execute(query).one()) == (burst, burst)
+
+
+def _tell(company: Company, path: str, numbers: list[int]) -> list[int]:
+    """Send these updates over one connection, each until it is taken; return every answer."""
+    connection = http.client.HTTPConnection(company.runtime.public_url.removeprefix("http://"), timeout=60)
+    headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET, "Content-Type": JSON}
+    answers = []
+    for number in numbers:
+        body = json.dumps({"update_id": number, "message": _message(300_000 + number, number, "STOP")})
+        for _ in range(50):
+            connection.request("POST", path, body=body, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            answers.append(answer.status)
+            if answer.status == 200:
+                break
+    connection.close()
+    return answers
 
 
 def _message(chat_id: int, number: int, words: str) -> dict[str, object]:
