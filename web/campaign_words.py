@@ -50,6 +50,7 @@ PROBLEMS = {
     "no_template": _l("The template says nothing for one of the channels."),
     "purpose": _l("Choose a purpose people can agree to."),
     "brand_missing": _l("The message does not say who writes: name the brand."),
+    "postal_address_missing": _l("The message does not say where you are: give the postal address of the brand."),
     "optout_missing": _l("The message does not say how to stop: give a link or the word STOP."),
     "many_parts": _l("The SMS may take several parts, each of which is paid for."),
     "image_without_alt": _l("A picture has no alternative text."),

@@ -14,6 +14,7 @@ from broadcaster.actions.consent_history import Entry
 from broadcaster.actions.optin import Proof, Told
 from broadcaster.core.errors import InvalidInput, NotFound
 from broadcaster.core.ids import to_id
+from broadcaster.core.law.terms import Offer
 from broadcaster.storage import consent_history as stored
 from web import consent_words as say
 from web.access import Area, Level, may, require
@@ -81,7 +82,7 @@ def _recorded(data: Record) -> ResponseReturnValue:
         optin.check_proof(proof, now=now)
         asks = bool(data.ask) or stored.purposes(session)[wording.purpose_id].double_opt_in
     address_id = _address(data.known, data.channel, data.address, by_person=False)
-    what = {"address_id": address_id, "purpose_id": wording.purpose_id, "wording_id": wording.id}
+    what: dict[str, Any] = {"address_id": address_id, "purpose_id": wording.purpose_id, "wording_id": wording.id}
     if asks:
         evidence = {**proof.evidence(), "told": proof.at.isoformat()}
         double_optin.request(
@@ -95,7 +96,9 @@ def _recorded(data: Record) -> ResponseReturnValue:
         )
         flash(_("The question is on its way. It counts once the person has confirmed; the link works for 7 days."))
     else:
-        _tell(optin.grant(runtime(), **what, proof=proof, actor=staff.actor(me().id)))
+        sold = data.order or data.family or data.refusal_offered
+        offer = Offer(data.order, data.family, bool(data.refusal_offered)) if sold else None
+        _tell(optin.grant(runtime(), **what, proof=proof, offer=offer, actor=staff.actor(me().id)))
     return redirect(url_for("consent.address", address_id=address_id), 303)
 
 

@@ -43,6 +43,9 @@ class Record(FormModel):
     zone: Line
     proof: Proved
     ask: Typed = ""
+    order: Typed = ""
+    family: Typed = ""
+    refusal_offered: Typed = ""
 
 
 class Withdrawal(FormModel):

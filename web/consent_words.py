@@ -49,6 +49,11 @@ EVIDENCE = {
 PROBLEMS = {
     "address_missing": _l("Give the address."),
     "asked_already": _l("This address was asked within the last day and has not answered."),
+    "basis_closed": _l("The law of their country does not have this purpose's ground for this person on this channel."),
+    "basis_role": _l("Only for a professional in a role that this purpose concerns."),
+    "basis_offer": _l(
+        "A soft opt-in rests on a sale: give the order, the family of products, and that they could refuse."
+    ),
     "date_invalid": _l("Write the date as 2026-05-31T14:00."),
     "date_range": _l("This date cannot be right: it lies ahead, or too far back."),
     "granted_already": _l("This address has agreed already."),

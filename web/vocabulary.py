@@ -64,6 +64,8 @@ REASONS = {
     "objected": _l("They objected to being written to here."),
     "expired": _l("The consent has run out."),
     "restricted": _l("On hold: a review, a legal hold or a pause."),
+    "no_basis": _l("The ground for writing does not hold for this person in their country."),
+    "minor": _l("Below the age at which one's own consent counts in their country."),
     "suppressed": _l("This address must not be written to; only the person can change that."),
     "erased": _l("The person was erased."),
     "no_address": _l("No address on a channel of the campaign."),

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from broadcaster.actions import lawful
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import consent
 from broadcaster.core.consent import Action, ConsentEvent
@@ -77,6 +78,7 @@ def record_in(runtime: Runtime, session: Session, acts: Sequence[NewConsent]) ->
     now = runtime.db.now(session)
     keys = people.person_keys(session, runtime.keys, [row.key_id for row in addresses.values() if row.key_id])
     by_address = {row.id: keys[row.key_id] for row in addresses.values() if row.key_id in keys}
+    fresh = lawful.with_ends(session, fresh, addresses)
     judged = _judge(session, [_with_address(act, addresses, by_address) for act in fresh], now)
     recorded.ineffective = sum(act.ineffective for act in judged)
     recorded.event_ids = ledger.append(session, judged, person_keys=by_address, at=now)

@@ -129,7 +129,7 @@ def request_in(
             occurred_at=now,
             clock=OUR_CLOCK,
             evidence={**who.evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
-            basis=Basis(purpose.basis),
+            basis=Basis.CONSENT,  # whatever else the purpose rests on: they say yes to the words
             wording_id=wording.id,
             staff_id=who.staff_id,
         )
@@ -268,7 +268,7 @@ def _confirmation(
         occurred_at=now,
         clock=OUR_CLOCK,
         evidence={**evidence, "request_id": asked.id, "wording_sha256": wording.sha256},
-        basis=Basis(purpose.basis),
+        basis=Basis.CONSENT,  # whatever else the purpose rests on: they say yes to the words
         wording_id=wording.id,
     )
 

@@ -5,13 +5,14 @@ People are alike where language and the merge fields they have are alike, so eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
 
 from broadcaster.actions import content
+from broadcaster.actions.organisation import footer_parts
 from broadcaster.actions.rendering import Variant, Words, stop_link
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
@@ -184,20 +185,28 @@ def content_problems(session: Session, campaign: Campaign, plan: Plan) -> list[P
         if channel in accounts:
             account = accounts[channel]
             facts = facts_of(channel, None if account is None else account.provider)
-            found += lint(words, facts, marketing=marketing, brand=brand.name, place=f"{channel}.{language}")
+            parts = footer_parts(session, channel)
+            place = f"{channel}.{language}"
+            found += lint(words, facts, marketing=marketing, brand=brand.name, parts=parts, place=place)
     return sorted(found, key=lambda one: not one.blocking)
 
 
 def lint(
-    words: Mapping[str, Any], facts: Capabilities, *, marketing: bool, brand: str, place: str = ""
+    words: Mapping[str, Any],
+    facts: Capabilities,
+    *,
+    marketing: bool,
+    brand: str,
+    parts: Collection[str] = (),
+    place: str = "",
 ) -> list[Problem]:
-    """Check one content, naming its *place* in each problem's field."""
+    """Check one content, naming its *place* in each problem's field; *parts*: what the law asks (``footer_parts``)."""
     try:
         parsed = templates.content_of(words)
     except InvalidInput as problem:
         found: Sequence[Problem] = [Problem(problem.code, problem.field or "", problem.message)]
     else:
-        found = templates_lint.lint(parsed, facts, marketing=marketing, brand_name=brand)
+        found = templates_lint.lint(parsed, facts, marketing=marketing, brand_name=brand, parts=parts)
     return [replace(one, field=f"{place}.{one.field}" if place else one.field) for one in found]
 
 

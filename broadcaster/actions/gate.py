@@ -18,6 +18,7 @@ from broadcaster.core import consent, pacing
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import milliseconds
+from broadcaster.core.law.terms import Person
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage import pacing as lately
 from broadcaster.storage.deliveries import GateFacts, Passed
@@ -100,7 +101,7 @@ class _Judge:
 
     def against(self, item: Item, fact: GateFacts) -> Reason | datetime | None:
         """Return None where the step may go, which then counts for the limits of those after it."""
-        reason = _refusal(fact, self._now)
+        reason = _refusal(fact, self._now) or _unlawful(item, fact, self._now)
         if reason is not None:
             return reason
         try:
@@ -128,6 +129,15 @@ def _refusal(fact: GateFacts, now: datetime) -> Reason | None:
         suppressed=fact.suppressed,
         now=now,
     )
+
+
+def _unlawful(item: Item, fact: GateFacts, now: datetime) -> Reason | None:
+    """Say whether the law as it reads now bars a consent that stands; what it asks of the person was read with them."""
+    assert fact.basis is not None, "a standing has a basis"
+    assert fact.since is not None, "and a beginning"
+    row = item.row
+    person = Person(row.kind, item.place.country, row.birth_year, row.profession, row.last_contact_at)
+    return item.law.refusal(person, channel=item.channel, basis=fact.basis, since=fact.since, now=now)
 
 
 def _had_lately(session: Session, items: Iterable[Item], now: datetime) -> dict[int, list[datetime]]:

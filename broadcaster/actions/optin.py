@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
+from broadcaster.actions import lawful
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import consent as rules
@@ -21,6 +22,7 @@ from broadcaster.core.consent import OUR_CLOCK, SKEW, Action, Actor, Basis, Sour
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound, Refused
 from broadcaster.core.events import Json
+from broadcaster.core.law.terms import Offer
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import consent_history
 from broadcaster.storage.consent import NewConsent
@@ -58,10 +60,20 @@ class Told:
     purposes: tuple[int, ...] = field(default=())
 
 
-def grant(runtime: Runtime, *, address_id: int, purpose_id: int, wording_id: int, proof: Proof, actor: str) -> Told:
-    """Record a yes. Raises InvalidInput naming the field, Refused ``suppressed``, NotFound.
+def grant(
+    runtime: Runtime,
+    *,
+    address_id: int,
+    purpose_id: int,
+    wording_id: int,
+    proof: Proof,
+    offer: Offer | None = None,
+    actor: str,
+) -> Told:
+    """Record a yes on the purpose's basis. Raises InvalidInput naming the field, Refused ``suppressed``, NotFound.
 
-    A purpose that asks for a double opt-in refuses (``double_opt_in``): ask the person with ``double_optin.request``.
+    *offer*: what a soft opt-in rests on. A basis the law does not have for this person is refused, and so is a purpose
+    that asks for a double opt-in (``double_opt_in``): ask the person with ``double_optin.request``.
     """
     with runtime.db.transaction(actor) as session:
         address = address_of(session, address_id)
@@ -71,6 +83,8 @@ def grant(runtime: Runtime, *, address_id: int, purpose_id: int, wording_id: int
             raise InvalidInput(
                 "This purpose asks the person to confirm: send them the question.", field="action", code="double_opt_in"
             )
+        basis = Basis(purpose.basis)
+        lawful.check_recordable(session, address, purpose, basis=basis, offer=offer)
         if address.suppressed:
             raise Refused("This address must not be written to; only the person can change that.", code="suppressed")
         act = NewConsent(
@@ -82,8 +96,12 @@ def grant(runtime: Runtime, *, address_id: int, purpose_id: int, wording_id: int
             source=proof.source,
             occurred_at=proof.at,
             clock=STAFF_CLOCK,
-            evidence={**proof.evidence(), "wording_sha256": wording.sha256},
-            basis=Basis(purpose.basis),
+            evidence={
+                **proof.evidence(),
+                "wording_sha256": wording.sha256,
+                **({} if offer is None else offer.evidence()),
+            },
+            basis=basis,
             wording_id=wording.id,
             staff_id=proof.staff_id,
         )

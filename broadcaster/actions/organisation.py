@@ -11,6 +11,8 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core import pacing
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import Changed
+from broadcaster.core.law.rows import Part
+from broadcaster.core.law.terms import Law, own_rules
 from broadcaster.core.schedule import country_zones
 from broadcaster.storage import log
 from broadcaster.storage.tables import Setting
@@ -25,6 +27,8 @@ DEFAULTS: dict[str, Any] = {
     "currency": "EUR",
     "windows": {},  #: country -> {"opens": "09:00", "closes": "19:00", "days": [0, 1, 2, 3, 4]}
     "frequency": {"messages": 0, "days": 0, "hours": 0},  #: marketing to one contact over all campaigns; 0: no limit
+    "legal": {},  #: country -> what is asked beyond the law (``core/law/terms.Own``)
+    "roles": {},  #: purpose -> professions it is relevant to; without any, no business interest holds
     "demo": False,  #: a demonstration installation: invented people, local fakes, sending windows open
 }
 
@@ -45,12 +49,25 @@ def frequency_limits(session: Session) -> tuple[pacing.Limit, ...]:
     return pacing.limits(setting(session, "frequency"))
 
 
+def law(session: Session, *, purpose: str, marketing: bool) -> Law:
+    """Return the law with what the organisation asks beyond it; of no weight for messages that are no marketing."""
+    roles = setting(session, "roles").get(purpose, ())
+    known = frozenset(str(one).strip().lower() for one in roles)
+    return Law(own=own_rules(setting(session, "legal")), roles=known, applies=marketing)
+
+
+def footer_parts(session: Session, channel: str) -> frozenset[Part]:
+    """Return what messages must hold: in the organisation's country and in those it has rules of its own for."""
+    return Law().footer({setting(session, "default_region"), *setting(session, "legal")}, channel)
+
+
 def set_settings(runtime: Runtime, values: dict[str, Any], *, actor: str) -> None:
     """Change settings. Raises InvalidInput for a key that does not exist."""
     unknown = sorted(set(values) - set(DEFAULTS))
     if unknown:
         raise InvalidInput(f"there is no setting {unknown[0]!r}", field=unknown[0], code="unknown_field")
     pacing.limits(values.get("frequency", {}))
+    own_rules(values.get("legal", {}))
     with runtime.db.transaction(actor) as session:
         now = runtime.db.now(session)
         for key, value in values.items():

@@ -7,17 +7,18 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcaster.actions import clicks
-from broadcaster.actions.organisation import frequency_limits
+from broadcaster.actions.organisation import frequency_limits, law
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
 from broadcaster.core.audiences import parse_rule
 from broadcaster.core.campaigns import CampaignState, Plan, Schedule
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.event_types import CampaignMoved
+from broadcaster.core.law.terms import Law
 from broadcaster.storage import audiences, consent, log, pacing, planning
 from broadcaster.storage import campaigns as rows
 from broadcaster.storage.planning import Lane
-from broadcaster.storage.tables import Account, Audience, Campaign, Run, Template
+from broadcaster.storage.tables import Account, Audience, Campaign, Purpose, Run, Template
 
 #: Contacts a range aims at: one short transaction each (SQLite: about 50 ms).
 RANGE_CONTACTS = 4000
@@ -120,8 +121,15 @@ def choice_for(
         lanes=lanes(session, plan),
         purpose_id=purpose_id,
         above=consent.above(session, purpose_id),
+        law=law_for(session, purpose_id),
         now=now,
     )
+
+
+def law_for(session: Session, purpose_id: int) -> Law:
+    """Return the law that a purpose's messages are under."""
+    purpose = session.get_one(Purpose, purpose_id)
+    return law(session, purpose=purpose.key, marketing=purpose.kind == "marketing")
 
 
 def where(session: Session, rule: dict[str, object], now: datetime) -> audiences.Condition:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from broadcaster.actions.organisation import frequency_limits
+from broadcaster.actions.organisation import frequency_limits, law
 from broadcaster.actions.outbox import told
 from broadcaster.actions.rendering import Composer, Person
 from broadcaster.actions.runtime import Runtime
@@ -21,6 +21,7 @@ from broadcaster.channels.contract import AccountConfig, Sender
 from broadcaster.core.deliveries import Idempotency, Reason
 from broadcaster.core.errors import InvalidInput, MessageRejected
 from broadcaster.core.keys import seal
+from broadcaster.core.law.terms import Law
 from broadcaster.core.merge_liquid import MissingField
 from broadcaster.core.messages import Outbound
 from broadcaster.core.pacing import Limit
@@ -28,7 +29,7 @@ from broadcaster.storage import batches, consent, outbox, people
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage.batches import LeasedBatch
 from broadcaster.storage.deliveries import LoadedStep
-from broadcaster.storage.tables import Run
+from broadcaster.storage.tables import Purpose, Run
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ class Item:
     row: LoadedStep = field(repr=False)
     composer: Composer = field(repr=False)
     place: Place
+    channel: str
     windows: Windows = field(repr=False)
+    law: Law = field(repr=False)
     limits: tuple[Limit, ...] = ()
     variant_id: int = 0
     outbound: Outbound | None = field(default=None, repr=False)
@@ -64,7 +67,7 @@ class Preparer:
         capabilities = registry.get(provider).capabilities
         self._keyed = capabilities.idempotency is Idempotency.KEYED
         self._sandbox = provider == registry.SANDBOX
-        self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...]]] = {}
+        self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...], Law]] = {}
 
     def load(self, session: Session, batch: LeasedBatch, *, now: datetime) -> list[Item]:
         """Read a batch's due steps; where workers died over it only the first, unless that is what ends them."""
@@ -74,7 +77,7 @@ class Preparer:
         if batch.careful and due:
             del due[1:]
             batches.suspect(session, batch.id, due[0].id)
-        composer, above, windows, limits = self._run(session, batch.run_id)
+        composer, above, windows, limits, rules = self._run(session, batch.run_id)
         return [
             Item(
                 step_id=row.id,
@@ -87,21 +90,25 @@ class Preparer:
                 row=row,
                 composer=composer,
                 place=Place(row.time_zone, row.address_zones, row.country or row.address_country),
+                channel=self._config.channel,
                 windows=windows,
+                law=rules,
                 limits=limits,
             )
             for row in due
         ]
 
-    def _run(self, session: Session, run_id: int) -> tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...]]:
+    def _run(self, session: Session, run_id: int) -> tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...], Law]:
         known = self._runs.get(run_id)
         if known is None:
             run = session.get_one(Run, run_id)
             above = consent.above(session, run.purpose_id)
-            marketing = consent.is_marketing(session, run.purpose_id)
+            purpose = session.get_one(Purpose, run.purpose_id)
+            marketing = purpose.kind == "marketing"
             windows = Windows.load(session, marketing=marketing)
             limits = frequency_limits(session) if marketing else ()
-            known = Composer(self._runtime, session, run), above, windows, limits
+            rules = law(session, purpose=purpose.key, marketing=marketing)
+            known = Composer(self._runtime, session, run), above, windows, limits, rules
             self._runs[run_id] = known
         return known
 

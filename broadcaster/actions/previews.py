@@ -11,6 +11,7 @@ from sqlmodel import Session
 from broadcaster.actions import content, messages, staff
 from broadcaster.actions.forecast_result import plain
 from broadcaster.actions.forecast_words import TYPICAL, brand_values, examples, facts_of, lint, missing_fields, put
+from broadcaster.actions.organisation import footer_parts
 from broadcaster.actions.rendering import Person, stop_link
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
@@ -86,7 +87,8 @@ def preview(
             raise NotFound("there is no such brand")
         facts = facts_of(channel, provider)
         marketing = purpose_id is None or consent.is_marketing(session, purpose_id)
-        problems = tuple(lint(words, facts, marketing=marketing, brand=brand.name))
+        parts = footer_parts(session, channel)
+        problems = tuple(lint(words, facts, marketing=marketing, brand=brand.name, parts=parts))
         link = stop_link(runtime, _EXAMPLE_DIGEST, purpose_id or 0, 10**9)
         values = {**brand_values(brand, "Preview"), "unsubscribe_url": link, "preferences_url": link}
         try:

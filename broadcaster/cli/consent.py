@@ -10,10 +10,11 @@ import click
 from broadcaster.actions import consent_history, double_optin, optin, whereabouts
 from broadcaster.actions.consent_history import Entry, Standing
 from broadcaster.actions.optin import Proof, Told
-from broadcaster.cli import consent_desk
+from broadcaster.cli import consent_desk, law
 from broadcaster.cli.context import Context, confirm
 from broadcaster.cli.moments import moment_of
 from broadcaster.core.consent import Source
+from broadcaster.core.law.terms import Offer
 from broadcaster.storage import consent as ledger
 
 ACTIONS = ("grant", "ask", "withdraw", "object", "restrict", "release")
@@ -130,6 +131,9 @@ def _line(text: str) -> str:
 @click.option("--date", "date", metavar="TIME", help="With its zone: 2026-05-31T14:00+02:00; now, if left out.")
 @click.option("--source", type=click.Choice([one.value for one in optin.SOURCES]), help="How they told us.")
 @click.option("--proof", default="", help="What was said or signed, or where it is kept; the reason of a hold.")
+@click.option("--order", default="", help="What was bought: a soft opt-in rests on a sale.")
+@click.option("--family", default="", help="Its family of products; only similar ones may be offered.")
+@click.option("--refusal-offered", is_flag=True, help="They could refuse when the address was asked for.")
 @click.option("--everywhere", is_flag=True, help="A refusal: at every address of this person.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
@@ -143,6 +147,9 @@ def record(
     date: str | None,
     source: str | None,
     proof: str,
+    order: str,
+    family: str,
+    refusal_offered: bool,
     everywhere: bool,
     as_json: bool,
 ) -> None:
@@ -164,7 +171,8 @@ def record(
             optin.agreed(session, purpose_id or 0, wording or 0)
     address_id = whereabouts.ensure(runtime, channel, address, by_person=not yes, actor=obj.actor)
     if yes:
-        _yes(obj, action, address_id, purpose_id or 0, wording or 0, told, as_json=as_json)
+        offer = Offer(order, family, refusal_offered) if order or family or refusal_offered else None
+        _yes(obj, action, address_id, purpose_id or 0, wording or 0, told, offer, as_json=as_json)
         return
     what = purpose_id if action == "withdraw" else None
     refused = optin.refuse(
@@ -188,11 +196,20 @@ def _check_usage(action: str, purpose: str | None, wording: int | None, date: st
 
 
 def _yes(
-    obj: Context, action: str, address_id: int, purpose_id: int, wording_id: int, told: Proof, *, as_json: bool
+    obj: Context,
+    action: str,
+    address_id: int,
+    purpose_id: int,
+    wording_id: int,
+    told: Proof,
+    offer: Offer | None,
+    *,
+    as_json: bool,
 ) -> None:
-    runtime, what = obj.runtime(), {"address_id": address_id, "purpose_id": purpose_id, "wording_id": wording_id}
+    runtime = obj.runtime()
+    what: dict[str, Any] = {"address_id": address_id, "purpose_id": purpose_id, "wording_id": wording_id}
     if action == "grant":
-        _tell(optin.grant(runtime, **what, proof=told, actor=obj.actor), as_json=as_json)
+        _tell(optin.grant(runtime, **what, proof=told, offer=offer, actor=obj.actor), as_json=as_json)
         return
     asked = double_optin.request(
         runtime, **what, source=told.source, evidence=told.evidence(), by_person=False, actor=obj.actor
@@ -230,5 +247,5 @@ def rebuild(obj: Context, yes: bool) -> None:
     click.echo(f"Rebuilt: {optin.rebuild(obj.runtime(), actor=obj.actor)} addresses.")
 
 
-for _verb in consent_desk.COMMANDS:
+for _verb in (*consent_desk.COMMANDS, law.rules):
     consent.add_command(_verb)

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from broadcaster.actions import content, previews
 from broadcaster.actions.forecast_words import facts_of, lint
+from broadcaster.actions.organisation import footer_parts
 from broadcaster.cli.campaign_tables import everyone, find, only_brand, print_json, print_rows, told
 from broadcaster.cli.context import Context, Id, show
 from broadcaster.core.errors import InvalidInput
@@ -109,7 +110,12 @@ def lint_(ctx: click.Context, template: str, as_json: bool) -> None:
             problem
             for (channel, language), words in content.variants_of(session, row).items()
             for problem in lint(
-                words, facts_of(channel), marketing=True, brand=brand.name, place=f"{channel}.{language}"
+                words,
+                facts_of(channel),
+                marketing=True,
+                brand=brand.name,
+                parts=footer_parts(session, channel),
+                place=f"{channel}.{language}",
             )
         ]
     if as_json:

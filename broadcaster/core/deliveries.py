@@ -53,6 +53,8 @@ class Reason(StrEnum):
     OBJECTED = "objected"  #: the person objected to all marketing here
     EXPIRED = "expired"  #: the consent has run out, or the number changed hands
     RESTRICTED = "restricted"  #: a review, a legal hold or a pause
+    NO_BASIS = "no_basis"  #: the basis recorded does not hold for this person here: the country, the channel, the role
+    MINOR = "minor"  #: below the age at which one's own consent counts in this country
     SUPPRESSED = "suppressed"  #: a suppression entry outlives the person's erasure
     ERASED = "erased"  #: the person was erased
     # the person and the address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ _LINK = "https://preferences.example.com/p/" + "A" * 43
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s<>\"'{}]+", re.IGNORECASE)
 _MAIL_LINKS = frozenset({"mailto", "tel", "cid"})
 _WORST = "Wolfeschlegelsteinhausenberger-Maria"  #: 36 characters: longer than nearly all names
+_POSTAL = f"1 {_WORST} Road, {_WORST}"
 
 
 class ChannelFacts(Protocol):
@@ -60,11 +61,13 @@ def lint(
     marketing: bool,
     brand_name: str,
     footer: bool = False,
+    parts: Collection[str] = (),
     attributes: Mapping[str, Any] | None = None,
 ) -> list[Problem]:
     """Return everything wrong with a content on this channel, blocking problems first.
 
-    *footer*: e-mail gets a footer with brand and way out of its own. *attributes*: worst values known of attributes.
+    *footer*: e-mail gets a footer with brand and way out of its own. *parts*: what the law asks
+    beyond these (``core/law``). *attributes*: worst values known of attributes.
     """
     try:
         parsed = parse(content)
@@ -78,6 +81,8 @@ def lint(
     found += _sizes(rendered, facts)
     if marketing:
         found += _law(rendered, facts, brand_name, footer=footer)
+        if "postal_address" in parts and _POSTAL not in f"{rendered.text} {rendered.html}":
+            found.append(Problem("postal_address_missing", "text", "Say where you are: {{ brand.postal_address }}."))
     return sorted(found, key=lambda one: not one.blocking)
 
 
@@ -92,7 +97,7 @@ def worst_values(parsed: ParsedTemplate, brand_name: str, attributes: Mapping[st
             "country": "FR",
             "attributes": dict.fromkeys(used, _WORST) | dict(attributes),
         },
-        "brand": {"name": brand_name, "website": _LINK[:40], "postal_address": _WORST * 2, "contact": _WORST},
+        "brand": {"name": brand_name, "website": _LINK[:40], "postal_address": _POSTAL, "contact": _WORST},
         "campaign": {"name": _WORST},
         "unsubscribe_url": _LINK,
         "preferences_url": _LINK,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlmodel import Session
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from broadcaster.storage import consent
 from broadcaster.storage.database import any_id, array, id_list, sql
@@ -19,15 +20,15 @@ _LOAD = sql(
     """
     SELECT s.id, s.attempt, s.address_id, a.value_ct, a.key_id AS address_key_id, ak.wrapped AS address_key,
         ak.wrapping_key AS address_wrapping, a.digest, a.country AS address_country,
-        a.time_zones AS address_zones, c.id AS contact_id, c.language, c.country, c.time_zone, c.profession,
-        c.attributes, c.name_ct,
+        a.time_zones AS address_zones, c.id AS contact_id, c.kind, c.language, c.country, c.time_zone, c.birth_year,
+        c.profession, c.last_contact_at, c.attributes, c.name_ct,
         c.key_id AS contact_key_id, ck.wrapped AS contact_key, ck.wrapping_key AS contact_wrapping
     FROM step s JOIN delivery d ON d.id = s.delivery_id JOIN contact c ON c.id = d.contact_id
         JOIN address a ON a.id = s.address_id
         LEFT JOIN person_key ak ON ak.id = a.key_id LEFT JOIN person_key ck ON ck.id = c.key_id
     WHERE s.batch_id = :batch AND s.state = 'planned' AND s.due_at <= :now ORDER BY s.id""",
     "now",
-).columns(attributes=Json)
+).columns(attributes=Json, last_contact_at=UTCDateTime())
 
 
 class LoadedStep(NamedTuple):
@@ -44,10 +45,13 @@ class LoadedStep(NamedTuple):
     address_country: str | None
     address_zones: str | None
     contact_id: int
+    kind: str
     language: str | None
     country: str | None
     time_zone: str | None
+    birth_year: int | None
     profession: str | None
+    last_contact_at: datetime | None
     attributes: dict[str, Any] | None
     name_ct: bytes | None
     contact_key_id: int
@@ -72,6 +76,8 @@ class GateFacts:
     wider: str | None
     event_id: int | None
     expires_at: datetime | None
+    basis: str | None
+    since: datetime | None
     address_status: str
     suppressed: bool
     campaign_state: str
@@ -81,8 +87,8 @@ class GateFacts:
 
 _FACTS = """
     SELECT s.id, s.address_id, s.attempt, cs.standing, CASE WHEN cs.standing IS NULL THEN {wider} END AS wider,
-        cs.event_id, cs.expires_at, a.status, a.suppressed, p.state AS campaign_state, k.state AS account_state,
-        r.not_after
+        cs.event_id, cs.expires_at, cs.basis, cs.since, a.status, a.suppressed, p.state AS campaign_state,
+        k.state AS account_state, r.not_after
     FROM step s JOIN address a ON a.id = s.address_id
         JOIN batch b ON b.id = s.batch_id AND b.lease_owner = :owner
         JOIN run r ON r.id = s.run_id JOIN campaign p ON p.id = r.campaign_id JOIN account k ON k.id = s.account_id
@@ -111,7 +117,8 @@ def _fact_types() -> dict[str, Any]:
     from broadcaster.storage.tables import ConsentStanding, Run
 
     standing, run = ConsentStanding.__table__.c, Run.__table__.c  # type: ignore[attr-defined]
-    return {"expires_at": standing.expires_at.type, "not_after": run.not_after.type}
+    times = {"expires_at": standing.expires_at.type, "since": standing.since.type}
+    return {**times, "not_after": run.not_after.type}
 
 
 _FACT_TYPES = _fact_types()

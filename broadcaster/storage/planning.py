@@ -31,7 +31,9 @@ from sqlalchemy.sql import Select, select
 from sqlmodel import Session
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from broadcaster.core.law.terms import Law
 from broadcaster.storage import consent
+from broadcaster.storage import law as legal
 from broadcaster.storage.database import allocate, sql
 from broadcaster.storage.tables import Batch, Contact
 
@@ -77,7 +79,7 @@ def open_stage(session: Session) -> None:
 #: Candidates: every usable (contact, address) of a range on the campaign's channels, with the reason against it.
 _CANDIDATES = """
     SELECT ca.contact_id, a.id AS address_id, lane.account_id, lane.channel, lane.rank AS lane_rank, ca.preferred,
-        s.event_id, a.time_zones, a.country,
+        s.event_id, s.basis, s.since, a.time_zones, a.country,
         CASE WHEN NOT lane.usable THEN 'no_account' ELSE {refusal} END AS reason
     FROM contact_address ca JOIN address a ON a.id = ca.address_id
         JOIN ({lanes}) lane ON lane.channel = a.channel
@@ -93,6 +95,8 @@ _CANDIDATE_COLUMNS = [
     "lane_rank",
     "preferred",
     "event_id",
+    "basis",
+    "since",
     "time_zones",
     "country",
     "reason",
@@ -107,6 +111,7 @@ def choose(
     lanes: Sequence[Lane],
     purpose_id: int,
     above: Sequence[int],
+    law: Law,
     now: datetime,
 ) -> Choice:
     """Return the query that gives each member of a range its address, or the one reason against it.
@@ -118,11 +123,14 @@ def choose(
     values: dict[str, Any] = {f"channel{n}": lane.channel for n, lane in enumerate(lanes)}
     statement = _CANDIDATES.format(refusal=consent.refusal_case(above), lanes=_lanes(lanes))
     bound = sql(statement, "now").bindparams(**values, purpose=purpose_id, now=now)
-    k = bound.columns(*(column(name) for name in _CANDIDATE_COLUMNS)).cte("candidate")
+    types = {"since": UTCDateTime()}
+    k = bound.columns(*(column(name, types.get(name)) for name in _CANDIDATE_COLUMNS)).cte("candidate")
     m = member.c
+    country = func.coalesce(m.country, k.c.country)
+    against = case((k.c.reason.is_not(None), k.c.reason), else_=_unlawful(law, m, k, country, lanes, now))
     zone = func.coalesce(m.time_zone, "") + "|" + func.coalesce(k.c.time_zones, "") + "|"
     order = (
-        case((and_(k.c.reason.is_(None), k.c.address_id.is_not(None)), 0), else_=1),
+        case((and_(against.is_(None), k.c.address_id.is_not(None)), 0), else_=1),
         case((k.c.channel == m.preferred_channel, 0), else_=1),
         k.c.lane_rank,
         case((k.c.preferred, 0), else_=1),
@@ -132,9 +140,8 @@ def choose(
         (m.state == "restricted", "restricted"),
         (m.excluded == 1, "excluded"),
         (k.c.address_id.is_(None), "no_address"),
-        else_=k.c.reason,
+        else_=against,
     )
-    country = func.coalesce(m.country, k.c.country)
     ranked = (
         select(
             m.id.label("contact_id"),
@@ -150,11 +157,28 @@ def choose(
     return select(*(ranked.c[name] for name in CHOICE_COLUMNS)).where(ranked.c.place == 1)
 
 
+def _unlawful(
+    law: Law, m: Any, k: Any, country: ColumnElement[Any], lanes: Sequence[Lane], now: datetime
+) -> ColumnElement[Any]:
+    columns = legal.Columns(
+        kind=m.kind,
+        country=country,
+        birth_year=m.birth_year,
+        profession=m.profession,
+        last_contact_at=m.last_contact_at,
+        channel=k.c.channel,
+        basis=k.c.basis,
+        since=k.c.since,
+    )
+    return legal.refusal(law, columns, channels=sorted({lane.channel for lane in lanes}), now=now)
+
+
 def _members(rule: ColumnElement[bool], exclude: ColumnElement[bool] | None) -> CTE:
     contact = Contact.__table__.c  # type: ignore[attr-defined]
     excluded: ColumnElement[int] = literal_column("0") if exclude is None else case((exclude, 1), else_=0)
     names = ("id", "state", "time_zone", "country", "preferred_channel")
-    query = select(*(contact[name] for name in names), excluded.label("excluded"))
+    asked = ("kind", "birth_year", "profession", "last_contact_at")  # by the law
+    query = select(*(contact[name] for name in (*names, *asked)), excluded.label("excluded"))
     in_range = text("contact.id > :low AND contact.id <= :high")
     return query.where(in_range, contact.state != "erased", contact.merged_into.is_(None), rule).cte("member")
 

@@ -44,3 +44,13 @@ def test_the_desk_refuses_a_moment_without_a_zone_and_words_that_do_not_exist(de
     assert isinstance(desk.problem(consent, "totals", "--as-of", "2026-05-31T14:00"), InvalidInput)
     assert isinstance(desk.problem(consent, "wording", "99"), NotFound)
     assert isinstance(desk.problem(consent, "ask-again", "offers", "--days", "7", "--name", "x"), InvalidInput)
+
+
+@one_engine
+def test_the_rules_of_a_country_name_their_sources(desk: Shell) -> None:
+    told = desk.json(consent, "rules", "--country", "fr")
+    assert told["rows"][0]["place"] == "FR"
+    assert {row["what"] for row in told["rows"]} == {"basis", "age", "inactivity", "footer", "sender"}
+    assert all(row["source"] and row["date"] for row in told["rows"])
+    assert {row["place"] for row in told["rows"]} == {"FR", "EU", "*"}
+    assert isinstance(desk.problem(consent, "rules", "--country", "XX"), InvalidInput)

@@ -205,3 +205,15 @@ def test_blocking_problems_come_first():
     blocking = [one.blocking for one in found]
     assert blocking == sorted(blocking, reverse=True)
     assert len(set(blocking)) == 2
+
+
+@pytest.mark.parametrize("words,missing", [("Acme. STOP", True), ("Acme, {{ brand.postal_address }}. STOP", False)])
+def test_a_postal_address_is_missed_only_where_the_law_asks_for_it(words: str, missing: bool) -> None:
+    content = templates.content_of({"text": words})
+    found = {
+        parts: {one.code for one in lint(content, SMS, marketing=True, brand_name="Acme", parts=parts)}
+        for parts in (("brand", "opt_out"), ("brand", "opt_out", "postal_address"))
+    }
+    told, asked = found.values()
+    assert "postal_address_missing" not in told
+    assert ("postal_address_missing" in asked) is missing

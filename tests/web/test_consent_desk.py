@@ -89,3 +89,11 @@ def test_asking_again_makes_a_draft_and_an_auditor_cannot(staffed: dict[str, Vis
     made = staffed["marketer"].post("/consent/desk/again", ask)
     assert made.status_code == 303
     assert "Ask again" in staffed["marketer"].get(made.headers["Location"]).text
+
+
+@pytest.mark.parametrize("role,status", [("admin", 200), ("auditor", 200), ("agent", 403)])
+def test_the_rules_of_the_law_are_shown_with_their_sources(staffed: dict[str, Visitor], role: str, status: int) -> None:
+    page = staffed[role].get("/settings/law?country=FR")
+    assert page.status_code == status
+    assert ("ARCEP" in page.text, "CASL" in page.text) == (status == 200, False)
+    assert staffed[role].get("/settings/law?country=..").status_code == status

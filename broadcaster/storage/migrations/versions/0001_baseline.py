@@ -973,7 +973,7 @@ def upgrade() -> None:
         sa.Column("reason", AutoString(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.CheckConstraint(
-            "reason IS NULL OR reason IN ('address_invalid', 'cancelled', 'duplicate_address', 'erased', 'excluded', 'expired', 'frequency_cap', 'gave_up', 'lost', 'missing_field', 'no_account', 'no_address', 'no_consent', 'no_template', 'no_time_zone', 'objected', 'parked', 'pending_confirmation', 'provider_opt_out', 'rejected', 'render_failed', 'restricted', 'suppressed', 'temporarily_unreachable', 'unreachable', 'window_closed', 'window_passed', 'withdrawn')",
+            "reason IS NULL OR reason IN ('address_invalid', 'cancelled', 'duplicate_address', 'erased', 'excluded', 'expired', 'frequency_cap', 'gave_up', 'lost', 'minor', 'missing_field', 'no_account', 'no_address', 'no_basis', 'no_consent', 'no_template', 'no_time_zone', 'objected', 'parked', 'pending_confirmation', 'provider_opt_out', 'rejected', 'render_failed', 'restricted', 'suppressed', 'temporarily_unreachable', 'unreachable', 'window_closed', 'window_passed', 'withdrawn')",
             name=op.f("ck_delivery_reason"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
@@ -1095,7 +1095,7 @@ def upgrade() -> None:
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("(state IN ('skipped', 'failed')) = (reason IS NOT NULL)", name=op.f("ck_step_one_reason")),
         sa.CheckConstraint(
-            "reason IS NULL OR reason IN ('address_invalid', 'cancelled', 'duplicate_address', 'erased', 'excluded', 'expired', 'frequency_cap', 'gave_up', 'lost', 'missing_field', 'no_account', 'no_address', 'no_consent', 'no_template', 'no_time_zone', 'objected', 'parked', 'pending_confirmation', 'provider_opt_out', 'rejected', 'render_failed', 'restricted', 'suppressed', 'temporarily_unreachable', 'unreachable', 'window_closed', 'window_passed', 'withdrawn')",
+            "reason IS NULL OR reason IN ('address_invalid', 'cancelled', 'duplicate_address', 'erased', 'excluded', 'expired', 'frequency_cap', 'gave_up', 'lost', 'minor', 'missing_field', 'no_account', 'no_address', 'no_basis', 'no_consent', 'no_template', 'no_time_zone', 'objected', 'parked', 'pending_confirmation', 'provider_opt_out', 'rejected', 'render_failed', 'restricted', 'suppressed', 'temporarily_unreachable', 'unreachable', 'window_closed', 'window_passed', 'withdrawn')",
             name=op.f("ck_step_reason"),
         ),
         sa.CheckConstraint(
