@@ -107,7 +107,7 @@ def _grant(
         occurred_at=now,
         clock=OUR_CLOCK,
         evidence={**evidence, "wording_sha256": wording.sha256},
-        basis=Basis(purpose.basis),
+        basis=Basis.CONSENT,  # whatever else the purpose rests on: they say yes to the words
         wording_id=wording.id,
     )
     consent_actions.record_in(runtime, session, [act])
