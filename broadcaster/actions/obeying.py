@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import consequences, contacts, double_optin, joining, messages, reaching, signups
+from broadcaster.actions import consequences, contacts, double_optin, joining, messages, quoting, reaching, signups
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.own_words import rule_of
 from broadcaster.actions.reaching import Reach
@@ -34,7 +34,8 @@ def _text(told: Told) -> Recorded | None:
     """A person wrote: decide what they want, do it, answer once, keep the message."""
     question = _open_question(told)
     topics = reaching.topics(told.session, told.config.channel)
-    decision = keywords.classify(told.event.text, open_question=question is not None, topics=topics)
+    recent = quoting.recent(told)
+    decision = keywords.classify(told.event.text, recent=recent, open_question=question is not None, topics=topics)
     if len(told.words) < len(told.event.text) and not decision.closes:
         decision = Decision(Intent.UNSURE, "too_long")  # what was not read may say no
     word = joining.word_of(told) if decision.intent is Intent.NONE else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from broadcaster.core.deliveries import Outcome, Reason, ReceiptKind, later_receipt
 from broadcaster.core.keys import open_sealed, seal
 from broadcaster.storage.database import sql
-from broadcaster.storage.tables import Conversation, Message, OptInRequest, ReceiptEvent, Step
+from broadcaster.storage.tables import Conversation, Message, OptInRequest, ReceiptEvent, Step, TemplateVariant
 
 MESSAGE_LEASE = timedelta(seconds=60)
 
@@ -247,6 +247,20 @@ def last_step_to(session: Session, address_id: int) -> Step | None:
     """Return the last campaign message an address got."""
     query = select(Step).where(Step.address_id == address_id, col(Step.state).in_(("accepted", "unknown")))
     return session.exec(query.order_by(col(Step.gate_at).desc()).limit(1)).first()
+
+
+def last_words_to(session: Session, address_id: int, most: int) -> Sequence[Mapping[str, Any]]:
+    """Return what the templates of the last campaign messages to an address say."""
+    sent = (Step.address_id == address_id, col(Step.state).in_(("dispatching", "accepted", "unknown")))
+    query = select(TemplateVariant.content).join(Step, col(Step.variant_id) == col(TemplateVariant.id)).where(*sent)
+    return session.exec(query.order_by(col(Step.gate_at).desc()).limit(most)).all()
+
+
+def last_answers_to(session: Session, address_id: int, most: int) -> list[bytes]:
+    """Return the sealed words of the last messages outside campaigns that went to an address."""
+    query = select(Message.body_ct).where(Message.address_id == address_id, Message.kind != "inbound")
+    query = query.where(col(Message.body_ct).is_not(None)).order_by(col(Message.id).desc()).limit(most)
+    return [bytes(body) for body in session.exec(query).all() if body is not None]
 
 
 def open_question(session: Session, address_id: int, *, now: datetime, asked_after: datetime) -> OptInRequest | None:

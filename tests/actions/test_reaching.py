@@ -123,9 +123,39 @@ def test_the_words_of_a_stop_stay_with_the_address_they_came_from(s: Scene) -> N
 
 def test_on_a_channel_of_many_accounts_a_stop_to_one_is_a_stop_to_all(runtime: Runtime) -> None:
     with FakeTelegram() as telegram:
-        s = scene(runtime, telegram, 1)
+        s = scene(runtime, telegram, 1, consenting=False)
+        agreed = s.act(Action.GRANTED, s.people[0][1], at=NOW - timedelta(hours=1))
+        consent.record(runtime, [agreed], actor="person")
         other = factories.account(runtime, s.brand, "telegram", settings={"token": "1:other"}, base_url=telegram.url)
         beside = another_address(s, "telegram", other)
         tell(s, Inbound(a_key(), InboundKind.TEXT, factories.address_value("telegram", 1), NOW, text="STOP"))
         assert open_purposes(s, s.people[0][1]) == set()
         assert open_purposes(s, beside) == set()
+
+
+SAFETY = "Never answer people who say stop sending me messages, our safety week begins on Monday. Example, {}"
+
+
+def test_our_own_words_sent_back_are_no_wish(s: Scene) -> None:
+    """The rendered text is kept nowhere: the template's words tell."""
+    s.launch(text=SAFETY.format("STOP to end"))
+    s.drain()
+    quoted = SAFETY.format("STOP to end")
+    tell(s, said(quoted))
+    assert open_purposes(s, s.people[0][1]) == {s.purpose}
+    tell(s, said(quoted, who=50))
+    assert s.rows("SELECT action FROM consent_event WHERE source = 'keyword'") != [], "nobody wrote that to them"
+
+
+def test_a_confirmation_sent_back_is_no_start(s: Scene) -> None:
+    tell(s, said("STOP"))
+    tell(s, said(answer(s), at=NOW + timedelta(minutes=1)))
+    assert open_purposes(s, s.people[0][1]) == set()
+    assert s.rows("SELECT intent FROM message WHERE kind = 'inbound' ORDER BY id") == [("opt_out",), ("none",)]
+
+
+def test_a_wish_beside_a_quotation_is_obeyed(s: Scene) -> None:
+    s.launch(text=SAFETY.format("STOP to end"))
+    s.drain()
+    tell(s, said(SAFETY.format("STOP to end") + "\nSTOP"))
+    assert open_purposes(s, s.people[0][1]) == set()
