@@ -13,7 +13,8 @@ from broadcaster.storage.tables import AttributeDefinition
 from web.forms import Form, FormModel, Line, Text, blank
 
 _ATTRIBUTE = "attribute_"
-FIELDS = (*rules.FIELDS, "groups", "interests")
+#: What the form shows; the others are the person's to say, on the page behind their link.
+FIELDS = (*(name for name in rules.FIELDS if name not in ("part_of_day", "rest_days")), "groups", "interests")
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 

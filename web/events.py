@@ -194,7 +194,8 @@ def _request(body: Mapping[str, Any]) -> str:
     """Say how far an erasure is; its steps are named as on its own page."""
     verb = str(body["verb"])
     step = STEPS.get(verb.removeprefix("erasure: "))
-    done = step if step is not None else _("erasure asked for") if verb == "erasure received" else verb
+    said = {"erasure received": _("erasure asked for"), "erasure begun": _("erasure begun")}
+    done = step if step is not None else said.get(verb, verb)
     return _("Privacy request %(id)s: %(verb)s", id=body["request_id"], verb=done)
 
 

@@ -38,6 +38,7 @@ PROBLEMS = {
     "country": _l("There is no such country."),
     "currency": _l("There is no such currency."),
     "email_invalid": _l("This is not an e-mail address."),
+    "erase_first": _l("Erase the person, or say that it was refused and why."),
     "group_empty": _l("Nobody is in this group."),
     "in_the_past": _l("This moment lies in the past."),
     "language_code": _l("Write languages as codes: en, fr."),

@@ -19,6 +19,7 @@ from broadcaster.actions.whereabouts import mask
 from broadcaster.core.consent import Action, Actor, Standing
 from broadcaster.storage import catalogue, people
 from broadcaster.storage import choices as rows
+from broadcaster.storage import consent as ledger
 from broadcaster.storage.tables import Address, Contact, Purpose, Wording
 
 #: A customer reads what messages to them are about; ``internal`` ones are not.
@@ -61,7 +62,7 @@ class Choices:
     """Everything behind one link; ``alone``: only one person uses the address."""
 
     alone: bool
-    zone: str | None
+    paused_until: datetime | None
     places: tuple[Place, ...]
     history: tuple[Entry, ...] = field(repr=False)
 
@@ -102,6 +103,7 @@ def read(runtime: Runtime, token: str, *, languages: Sequence[str]) -> Choices |
         offered = _offered(session, found, languages)
         masked = _masked(runtime, session, found.addresses)
         left = rows.left_by_others(session, ids)
+        paused = paused_until(session, found.address.id)
     entries = [one for one in consent_history.history(runtime, ids) if left is None or one.received_at > left]
     by_id = {one.id: one for one in entries}
     places = [
@@ -117,10 +119,16 @@ def read(runtime: Runtime, token: str, *, languages: Sequence[str]) -> Choices |
     ]
     return Choices(
         alone=found.contact is not None,
-        zone=None if found.contact is None else found.contact.time_zone,
+        paused_until=paused,
         places=tuple(places),
         history=tuple(reversed([one for one in entries if _own(one)][-HISTORY_MOST:])),
     )
+
+
+def paused_until(session: Session, address_id: int) -> datetime | None:
+    """Return when the pause of an address ends, None if there is none."""
+    state = ledger.state_of(session, address_id).get(ledger.purpose_id(session, "marketing"))
+    return state.expires_at if state is not None and state.standing == Standing.RESTRICTED else None
 
 
 def _own(entry: Entry) -> bool:

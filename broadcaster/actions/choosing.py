@@ -33,6 +33,12 @@ class Done(StrEnum):
     AGREED = "agreed"
     ASKED = "asked"  #: a question went to the address, or had gone there within the last day
     CHANGED = "changed"  #: these words are no longer in use; nothing was recorded
+    ASKED_FOR = "asked_for"  #: a request about their data was noted
+    SURE = "sure"  #: nothing was done: the person is asked whether they are sure
+    KEPT = "kept"  #: a preference
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    BAD_DATE = "bad_date"  #: over, or too far away; nothing was recorded
 
 
 def stop(

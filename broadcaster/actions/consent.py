@@ -168,7 +168,12 @@ def _close(session: Session, acts: Sequence[NewConsent], recorded: Recorded, now
     for act in closing:
         below = _below(session, act.purpose_id)
         recorded.skipped_steps += deliveries.skip_open(
-            session, [act.address_id], below, reason=_REASON[act.action].value, now=now
+            session,
+            [act.address_id],
+            below,
+            reason=_REASON[act.action].value,
+            now=now,
+            due_before=act.expires_at if act.action is Action.RESTRICTED else None,
         )
     if closing:
         people.bump_stop_epochs(session, sorted({act.address_id for act in closing}))

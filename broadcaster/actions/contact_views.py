@@ -126,7 +126,7 @@ def view(runtime: Runtime, contact_id: int) -> ContactView:
             fields=_fields(session, row, keys),
             addresses=_addresses(session, links, keys),
             consents=_consents(session, ids, {one.id: keys.get(one.key_id or 0) for _, one in links}),
-            preferences=_preferences(session, row, keys),
+            preferences=preferences(session, row, keys.get(row.key_id or 0)),
             merges=tuple(
                 MergeView(one.id, one.kept_id, one.merged_id, one.merged_at, one.undone_at)
                 for one in reading.merges(session, contact_id)
@@ -196,8 +196,8 @@ def _consents(session: Session, ids: Sequence[int], keys: dict[int, bytes | None
     return tuple(views)
 
 
-def _preferences(session: Session, row: Contact, keys: dict[int, bytes]) -> tuple[PreferenceView, ...]:
-    key = keys.get(row.key_id or 0)
+def preferences(session: Session, row: Contact, key: bytes | None) -> tuple[PreferenceView, ...]:
+    """Return what changed about a contact, newest first; *key* is theirs."""
     views = []
     for one in reading.preference_events(session, row.id, limit=HISTORY):
         change = rows.open_change(key, one.id, bytes(one.change_ct)) if key and one.change_ct else {}

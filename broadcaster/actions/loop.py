@@ -13,7 +13,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broadcaster.actions import campaigns, dispatch, messages, obeying, planning, polling, privacy, receipts, sequencer
+from broadcaster.actions import (
+    campaigns,
+    dispatch,
+    messages,
+    obeying,
+    pausing,
+    planning,
+    polling,
+    privacy,
+    receipts,
+    sequencer,
+)
 from broadcaster.actions.imports import pending, uploads
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import BroadcasterError
@@ -47,6 +58,7 @@ JOBS = (
     Job("sequence", sequencer.sequence),
     Job("receipts", receipts.match_parked),
     Job("reviews", obeying.close_overdue_reviews, every_seconds=60.0),
+    Job("pauses", pausing.end_pauses, every_seconds=60.0),
     Job("messages", messages.send_due),
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),

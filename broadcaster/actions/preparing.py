@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlmodel import Session
 
@@ -24,7 +24,7 @@ from broadcaster.core.keys import seal
 from broadcaster.core.law.terms import Law
 from broadcaster.core.merge_liquid import MissingField
 from broadcaster.core.messages import Outbound
-from broadcaster.core.pacing import Limit
+from broadcaster.core.pacing import Limit, with_rest
 from broadcaster.storage import batches, consent, outbox, people
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage.batches import LeasedBatch
@@ -57,6 +57,10 @@ class Item:
     prepared: Any = field(default=None, repr=False)
 
 
+#: What all items of a run share: words, purposes above, hours, limits of frequency (None: they do not apply), law.
+_Shared: TypeAlias = tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...] | None, Law]
+
+
 class Preparer:
     """Makes items of one account's batches, and messages of items. Templates are parsed once per run."""
 
@@ -67,7 +71,7 @@ class Preparer:
         capabilities = registry.get(provider).capabilities
         self._keyed = capabilities.idempotency is Idempotency.KEYED
         self._sandbox = provider == registry.SANDBOX
-        self._runs: dict[int, tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...], Law]] = {}
+        self._runs: dict[int, _Shared] = {}
 
     def load(self, session: Session, batch: LeasedBatch, *, now: datetime) -> list[Item]:
         """Read a batch's due steps; where workers died over it only the first, unless that is what ends them."""
@@ -89,16 +93,16 @@ class Preparer:
                 above=above,
                 row=row,
                 composer=composer,
-                place=Place(row.time_zone, row.address_zones, row.country or row.address_country),
+                place=Place(row.time_zone, row.address_zones, row.country or row.address_country, row.part_of_day),
                 channel=self._config.channel,
                 windows=windows,
                 law=rules,
-                limits=limits,
+                limits=() if limits is None else with_rest(limits, row.rest_days),
             )
             for row in due
         ]
 
-    def _run(self, session: Session, run_id: int) -> tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...], Law]:
+    def _run(self, session: Session, run_id: int) -> _Shared:
         known = self._runs.get(run_id)
         if known is None:
             run = session.get_one(Run, run_id)
@@ -106,7 +110,7 @@ class Preparer:
             purpose = session.get_one(Purpose, run.purpose_id)
             marketing = purpose.kind == "marketing"
             windows = Windows.load(session, marketing=marketing)
-            limits = frequency_limits(session) if marketing else ()
+            limits = frequency_limits(session) if marketing else None
             rules = law(session, purpose=purpose.key, marketing=marketing)
             known = Composer(self._runtime, session, run), above, windows, limits, rules
             self._runs[run_id] = known

@@ -57,7 +57,11 @@ def erase(runtime: Runtime, contact_id: int, *, actor: str, wait_seconds: float 
         known = rows.open_request(session, person.id)
         if known is not None and known.state == "done" and person.state == "erased":
             return Erasure(known.id, person.id, "already")
-        request_id = known.id if known is not None and known.state == "running" else _receive(runtime, session, person)
+        if known is not None and known.state == "running":
+            request_id = known.id
+        else:
+            asked = known if known is not None and known.state == "received" else None
+            request_id = _begin(runtime, session, person, asked)
     return _go_on(runtime, request_id, actor=actor, wait_seconds=wait_seconds)
 
 
@@ -97,23 +101,23 @@ def refuse_by_token(runtime: Runtime, token: str) -> bool:
     return True
 
 
-def _receive(runtime: Runtime, session: Session, person: Contact) -> int:
-    """Note the request and keep the person out of everything new."""
+def _begin(runtime: Runtime, session: Session, person: Contact, asked: PrivacyRequest | None) -> int:
+    """Begin what the person asked for, or note it now, and keep them out of everything new."""
     now = runtime.db.now(session)
     actor = str(session.info.get("actor", ""))
-    request = PrivacyRequest(
-        kind="erasure",
-        contact_id=person.id,
-        state="running",
-        received_at=now,
-        due_at=requests.due(now),
-        staff_id=int(actor[6:]) if actor.startswith("staff:") else None,
-        progress={"done": [], "rows": {}},
+    request = asked or PrivacyRequest(
+        kind="erasure", contact_id=person.id, received_at=now, due_at=requests.due(now), progress={}
     )
+    request.state, request.progress = "running", {"done": [], "rows": {}}
+    request.staff_id = int(actor[6:]) if actor.startswith("staff:") else None
     session.add(request)
     session.flush()
     rows.freeze(session, rows.scope(session, person.id))
-    log.record(session, PrivacyRequestMoved(request_id=request.id, verb="erasure received"), at=now)
+    log.record(
+        session,
+        PrivacyRequestMoved(request_id=request.id, verb="erasure begun" if asked else "erasure received"),
+        at=now,
+    )
     return request.id
 
 

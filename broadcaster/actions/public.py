@@ -16,11 +16,12 @@ from sqlmodel import Session
 from broadcaster.actions import consent as consent_actions
 from broadcaster.actions import inbound, privacy
 from broadcaster.actions.consent import Recorded
-from broadcaster.actions.organisation import setting
+from broadcaster.actions.organisation import setting, time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.whereabouts import mask
 from broadcaster.core.consent import GRANTS, OUR_CLOCK, REFUSALS, SKEW, Action, Actor, ConsentEvent, Source
 from broadcaster.core.events import Json
+from broadcaster.storage import choices as choice_rows
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import consent_history, optin, people
 from broadcaster.storage.consent import NewConsent
@@ -49,6 +50,7 @@ class StopPage:
     masked: str
     language: str | None
     marketing: bool
+    zone: str  #: on whose clock days begin: the person's, else the organisation's
     stopped: frozenset[Scope] = field(default=frozenset())
 
 
@@ -62,6 +64,7 @@ def read(runtime: Runtime, token: str) -> StopPage | None:
         purpose = session.get(Purpose, purpose_id)
         if purpose is None or address.status == "erased":
             return None
+        contact = choice_rows.sole_user(session, address.id)
         brand = None if purpose.brand_id is None else session.get(Brand, purpose.brand_id)
         return StopPage(
             brand=brand.name if brand else str(setting(session, "name")),
@@ -71,6 +74,7 @@ def read(runtime: Runtime, token: str) -> StopPage | None:
             masked=_masked(runtime, session, address),
             language=optin.language_of(session, address.id),
             marketing=purpose.kind == "marketing",
+            zone=(contact.time_zone if contact else None) or time_zone(session),
             stopped=_stopped(session, address.id, purpose_id),
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlmodel import Session
@@ -18,6 +19,7 @@ from broadcaster.core import requests as clock
 from broadcaster.core.consent import OUR_CLOCK, SKEW, Action, Actor, Source
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import PrivacyRequestMoved
+from broadcaster.core.events import Json
 from broadcaster.core.keys import open_sealed, seal
 from broadcaster.core.requests import RequestKind
 from broadcaster.storage import consent as ledger
@@ -29,7 +31,11 @@ from broadcaster.storage.tables import Contact, PrivacyRequest
 NOTE_MOST = 2000
 _OLDEST_DAYS = 366
 #: What a request refuses by itself -> the act, and the purpose it is about.
-_ACTS = {RequestKind.OBJECTION: (Action.OBJECTED, "marketing"), RequestKind.RESTRICTION: (Action.RESTRICTED, "all")}
+_ACTS = {
+    RequestKind.OBJECTION: (Action.OBJECTED, "marketing"),
+    RequestKind.RESTRICTION: (Action.RESTRICTED, "all"),
+    RequestKind.ERASURE: (Action.OBJECTED, "all"),
+}
 
 
 def receive(
@@ -40,13 +46,16 @@ def receive(
     received_at: datetime,
     note: str = "",
     staff_id: int | None = None,
+    shown: Mapping[str, Json] | None = None,
     actor: str,
 ) -> int:
     """Note a request and return its id; an objection or restriction takes effect on every address before this returns.
 
+    *shown* is what shows that the person asked on our own page. They can ask so to be erased: nothing more is sent,
+    and staff erase, or refuse with a reason (GDPR art. 17(3)); asked by staff, ``privacy.erase`` does it at once.
     Raises InvalidInput naming ``kind``, ``date`` or ``note``; NotFound for somebody unknown or erased.
     """
-    if kind not in set(RequestKind) - {RequestKind.ERASURE}:
+    if kind not in set(RequestKind) - (set() if shown is not None else {RequestKind.ERASURE}):
         raise InvalidInput("choose a kind of request", field="kind", code="unknown_choice")
     with runtime.db.transaction(actor) as session:
         person = _person(session, contact_id)
@@ -65,7 +74,7 @@ def receive(
         session.flush()
         _keep_note(runtime, session, request, person, received=note)
         log.record(session, PrivacyRequestMoved(request_id=request.id, verb=f"{kind} received"), at=now)
-        recorded = _obey(runtime, session, request, now)
+        recorded = _obey(runtime, session, request, now, shown)
     if recorded is not None:
         consent_actions.wait_out(runtime, recorded)
     return request.id
@@ -92,6 +101,8 @@ def finish(runtime: Runtime, request_id: int, *, note: str, refused: bool = Fals
         raise InvalidInput("say what was done", field="note", code="required")
     with runtime.db.transaction(actor) as session:
         request = _open(session, request_id)
+        if request.kind == RequestKind.ERASURE and not refused:
+            raise Conflict("erase the person, or say why that is refused", code="erase_first")
         now = runtime.db.now(session)
         _keep_note(runtime, session, request, _person(session, request.contact_id or 0), answered=note)
         request.state, request.done_at = "refused" if refused else "done", now
@@ -136,25 +147,28 @@ def _keep_note(runtime: Runtime, session: Session, request: PrivacyRequest, pers
         session.add(request)
 
 
-def _obey(runtime: Runtime, session: Session, request: PrivacyRequest, now: datetime) -> Recorded | None:
-    """Record what a request refuses, on every address of the person, also one they share."""
+def _obey(
+    runtime: Runtime, session: Session, request: PrivacyRequest, now: datetime, shown: Mapping[str, Json] | None
+) -> Recorded | None:
+    """Record what a request refuses, on every address of the person; an erasure leaves those they share."""
     if RequestKind(request.kind) not in _ACTS:
         return None
     action, purpose = _ACTS[RequestKind(request.kind)]
     person = rows.scope(session, request.contact_id or 0)
+    reached = person.own if request.kind == RequestKind.ERASURE else (*person.own, *person.shared)
     acts = [
         NewConsent(
             key=secrets.token_bytes(16),
             address_id=address_id,
             purpose_id=ledger.purpose_id(session, purpose),
             action=action,
-            actor=Actor.STAFF,
-            source=Source.SYSTEM,
+            actor=Actor.STAFF if shown is None else Actor.PERSON,
+            source=Source.SYSTEM if shown is None else Source.PREFERENCE_PAGE,
             occurred_at=now,
             clock=OUR_CLOCK,
-            evidence={"privacy_request_id": request.id},
+            evidence={**(shown or {}), "privacy_request_id": request.id},
             staff_id=request.staff_id,
         )
-        for address_id in sorted((*person.own, *person.shared))
+        for address_id in sorted(reached)
     ]
     return consent_actions.record_in(runtime, session, acts) if acts else None

@@ -21,17 +21,20 @@ from broadcaster.core.schedule import Window
 
 
 class Place(NamedTuple):
-    """What says where a person is: their own zone, their number's zones (comma-separated), their country."""
+    """What says where a person is, and when they like to hear from us.
+
+    Their own zone, their number's zones (comma-separated), their country; a part of the day.
+    """
 
     zone: str | None
     number_zones: str | None
     country: str | None
+    part_of_day: str | None = None
 
     @classmethod
     def of_key(cls, key: str) -> Place:
-        """Read what the plan wrote: ``zone|number's zones|country``."""
-        zone, number_zones, country = key.split("|")
-        return cls(zone or None, number_zones or None, country or None)
+        """Read what the plan wrote: ``zone|number's zones|country|part of the day``."""
+        return cls(*(part or None for part in key.split("|")))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -58,8 +61,7 @@ class Windows:
         """Return the hours in which people of one place may be written to."""
         if not self.apply:
             return estimate.always
-        country = (place.country or "").upper()
-        window = schedule.window_for(country, self.own)
+        country, window = self._window(place)
         return functools.partial(schedule.next_span, window=window, zones=zones_of(place), country=country)
 
     def closed_until(self, place: Place, now: datetime) -> datetime | None:
@@ -83,9 +85,12 @@ class Windows:
         return Reason.WINDOW_PASSED if moment is None else moment
 
     def _next(self, place: Place, wanted: datetime, not_after: datetime | None) -> datetime | None:
-        country = (place.country or "").upper()
-        window = schedule.window_for(country, self.own)
+        country, window = self._window(place)
         return schedule.next_moment(wanted, window=window, zones=zones_of(place), country=country, not_after=not_after)
+
+    def _window(self, place: Place) -> tuple[str, Window]:
+        country = (place.country or "").upper()
+        return country, schedule.narrowed(schedule.window_for(country, self.own), place.part_of_day)
 
     @staticmethod
     def _wanted(place: Place, plan: Schedule) -> datetime | None:

@@ -24,8 +24,8 @@ class Action(StrEnum):
     WITHDRAWN = "withdrawn"  #: the person took it back
     OBJECTED = "objected"  #: art. 21, a bare STOP, a complaint, a block
     EXPIRED = "expired"  #: ran out, or the number changed hands
-    RESTRICTED = "restricted"  #: frozen: review of an unclear message, art. 18, legal hold
-    RELEASED = "released"  #: a person of ours ended a restriction, with a reason
+    RESTRICTED = "restricted"  #: frozen: review of an unclear message, art. 18, legal hold; until a day: a pause
+    RELEASED = "released"  #: a person of ours ended a restriction, with a reason; a pause came to its end
 
 
 class Actor(StrEnum):
@@ -230,8 +230,16 @@ def _apply(now: _Standing, event: ConsentEvent, purpose_id: int) -> None:
 
 
 def _releases(event: ConsentEvent, held: ConsentEvent, paths: Mapping[int, Sequence[int]]) -> bool:
-    """Say whether a release ends a hold: later, and not a narrower one (a hold of everything stays)."""
-    return certainly_later(event, held) and event.purpose_id in paths.get(held.purpose_id, (held.purpose_id,))
+    """Say whether a release ends a hold: later, and not a narrower one (a hold of everything stays).
+
+    A pause is ended by the person, or by the clock once it is over; every other hold is ours to end.
+    """
+    if held.expires_at is None:
+        ends = event.actor is Actor.STAFF
+    else:
+        ends = event.actor is Actor.PERSON or (event.actor is Actor.SYSTEM and held.expires_at <= event.occurred_at)
+    wide_enough = event.purpose_id in paths.get(held.purpose_id, (held.purpose_id,))
+    return ends and wide_enough and certainly_later(event, held)
 
 
 def _may_open(now: _Standing, event: ConsentEvent) -> bool:
@@ -254,7 +262,7 @@ def _state(purpose_id: int, event: ConsentEvent) -> State:
         event_id=event.id,
         since=event.occurred_at,
         basis=event.basis,
-        expires_at=event.expires_at if event.action in GRANTS else None,
+        expires_at=event.expires_at if event.action in {*GRANTS, Action.RESTRICTED} else None,
     )
 
 

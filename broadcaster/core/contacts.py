@@ -20,6 +20,7 @@ from babel import Locale
 
 from broadcaster.core.addresses import Kind
 from broadcaster.core.errors import InvalidInput
+from broadcaster.core.schedule import PARTS
 
 KINDS = ("consumer", "professional", "internal")
 #: Channels that reach a person by telephone number; ``email`` by mail address, all others by an id of their own.
@@ -163,6 +164,20 @@ def clean_channel(value: object) -> str:
     return str(value)
 
 
+def clean_part_of_day(value: str) -> str:
+    if value not in PARTS:
+        raise InvalidInput(f"A part of the day is one of: {', '.join(PARTS)}.", code="part_of_day", field="part_of_day")
+    return value
+
+
+def clean_rest_days(value: object) -> int:
+    """Return the days a person wants between two messages, 1 to 365."""
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 365):
+        raise InvalidInput("Days between two messages are 1 to 365.", code="rest_days", field="rest_days")
+    return int(text)
+
+
 def clean_attribute_key(key: str) -> str:
     """Return *key*. Raises InvalidInput ``field_name`` for what a template or a script could take for its own."""
     if _KEY.fullmatch(key) is None or key.endswith("_") or key in _RESERVED_KEYS:
@@ -260,6 +275,8 @@ def clean_field(name: str, value: object, today: date) -> Any:
     """Return one plain field cleaned; *name* is one of ``FIELDS``."""
     if name == "birth_year":
         return clean_birth_year(value, today)
+    if name == "rest_days":
+        return clean_rest_days(value)
     if name in _CLEANERS:
         if not isinstance(value, str):
             raise InvalidInput("This must be text.", code="text_invalid", field=name)
@@ -273,10 +290,14 @@ _CLEANERS: dict[str, Callable[[str], str]] = {
     "country": clean_country,
     "time_zone": clean_zone,
     "preferred_channel": clean_channel,
+    "part_of_day": clean_part_of_day,
 }
 #: Encrypted under the contact's key; the others are plain.
 SECRET_FIELDS = ("first_name", "last_name", "note", "external_id")
-PLAIN_FIELDS = ("kind", "language", "country", "time_zone", "birth_year", "profession", "preferred_channel")
+PLAIN_FIELDS = (
+    *("kind", "language", "country", "time_zone", "birth_year", "profession"),
+    *("preferred_channel", "part_of_day", "rest_days"),
+)
 FIELDS = (*PLAIN_FIELDS, *SECRET_FIELDS)
 
 

@@ -36,6 +36,11 @@ def limits(setting: Mapping[str, int]) -> tuple[Limit, ...]:
     return (*found, Limit(1, timedelta(hours=hours))) if hours else tuple(found)
 
 
+def with_rest(limits: tuple[Limit, ...], rest_days: int | None) -> tuple[Limit, ...]:
+    """Return the organisation's limits and the person's own: at most one message in *rest_days*."""
+    return limits if rest_days is None else (*limits, Limit(1, timedelta(days=rest_days)))
+
+
 def reached(limits: Sequence[Limit], handed_over: Sequence[datetime], *, now: datetime) -> bool:
     """Say whether one more message *now* would be too many after those *handed_over* at these times."""
     return any(sum(at > now - limit.period for at in handed_over) >= limit.most for limit in limits)

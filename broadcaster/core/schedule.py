@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib.resources import files
@@ -52,6 +52,10 @@ class Window:
 
 #: For every country without a row of its own.
 DEFAULT_WINDOW = Window(time(8), time(20), source="the French custom, applied everywhere")
+#: Parts of a day in which a person may like to hear from us.
+PARTS: Mapping[str, tuple[time, time]] = MappingProxyType(
+    {"morning": (time(0), time(12)), "afternoon": (time(12), time(17)), "evening": (time(17), time(23, 59))}
+)
 #: What is used unless the organisation says otherwise.
 WINDOWS: Mapping[str, Window] = MappingProxyType(
     {
@@ -80,6 +84,13 @@ def window_for(country: str, own: Mapping[str, Window] = MappingProxyType({})) -
     if widest is not None and not _within(chosen, widest):
         raise InvalidInput(f"This window is wider than allowed in {country}: {widest.source}.", code="window_too_wide")
     return chosen
+
+
+def narrowed(window: Window, part: str | None) -> Window:
+    """Return the hours of *window* in the part of the day a person prefers; the whole of it where there are none."""
+    opens, closes = PARTS.get(part or "", (window.opens, window.closes))
+    opens, closes = max(opens, window.opens), min(closes, window.closes)
+    return replace(window, opens=opens, closes=closes) if opens < closes else window
 
 
 def _within(inner: Window, outer: Window) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from broadcaster.storage.tables import Address, Contact, ContactAddress
+from broadcaster.storage.tables import Address, Contact, ContactAddress, Interest
 
 
 def sole_user(session: Session, address_id: int, *, lock: bool = False) -> Contact | None:
@@ -33,3 +33,8 @@ def left_by_others(session: Session, address_ids: Sequence[int]) -> datetime | N
     """Return when somebody last ceased to use one of these addresses; what is older may be that person's."""
     query = select(func.max(ContactAddress.valid_to)).where(col(ContactAddress.address_id).in_(address_ids))
     return session.exec(query).one()
+
+
+def interests(session: Session) -> Sequence[Interest]:
+    """Return what people can be interested in."""
+    return session.exec(select(Interest).order_by(col(Interest.key))).all()

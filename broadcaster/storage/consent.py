@@ -158,6 +158,13 @@ def state_of(session: Session, address_id: int) -> dict[int, ConsentStanding]:
     return {row.purpose_id: row for row in found}
 
 
+def pauses_over(session: Session, *, now: datetime, limit: int = 500) -> list[tuple[int, int]]:
+    """Return (address, event) of the pauses that have come to their end and were not released yet."""
+    state = ConsentStanding
+    query = select(state.address_id, state.event_id).where(state.standing == "restricted", col(state.expires_at) <= now)
+    return list(session.exec(query.distinct().order_by(col(state.address_id)).limit(limit)).all())
+
+
 def refusal_case(above: Sequence[int]) -> str:
     """Return the CASE that names why address ``a`` may not be written to, NULL if it may.
 

@@ -21,7 +21,7 @@ _LOAD = sql(
     SELECT s.id, s.attempt, s.address_id, a.value_ct, a.key_id AS address_key_id, ak.wrapped AS address_key,
         ak.wrapping_key AS address_wrapping, a.digest, a.country AS address_country,
         a.time_zones AS address_zones, c.id AS contact_id, c.kind, c.language, c.country, c.time_zone, c.birth_year,
-        c.profession, c.last_contact_at, c.attributes, c.name_ct,
+        c.profession, c.last_contact_at, c.part_of_day, c.rest_days, c.attributes, c.name_ct,
         c.key_id AS contact_key_id, ck.wrapped AS contact_key, ck.wrapping_key AS contact_wrapping
     FROM step s JOIN delivery d ON d.id = s.delivery_id JOIN contact c ON c.id = d.contact_id
         JOIN address a ON a.id = s.address_id
@@ -52,6 +52,8 @@ class LoadedStep(NamedTuple):
     birth_year: int | None
     profession: str | None
     last_contact_at: datetime | None
+    part_of_day: str | None
+    rest_days: int | None
     attributes: dict[str, Any] | None
     name_ct: bytes | None
     contact_key_id: int
@@ -299,16 +301,28 @@ def in_flight(session: Session, address_ids: Sequence[int], purpose_ids: Sequenc
 
 
 def skip_open(
-    session: Session, address_ids: Sequence[int], purpose_ids: Sequence[int], *, reason: str, now: datetime
+    session: Session,
+    address_ids: Sequence[int],
+    purpose_ids: Sequence[int],
+    *,
+    reason: str,
+    now: datetime,
+    due_before: datetime | None = None,
 ) -> int:
-    """Close the planned steps of these addresses and purposes at once; the gate would refuse them anyway."""
+    """Close the planned steps of these addresses and purposes at once; the gate would refuse them anyway.
+
+    *due_before*: only those that would go out before the end of a pause.
+    """
+    in_time = "" if due_before is None else "AND due_at < :before "
     statement = sql(
         f"UPDATE step SET state = 'skipped', reason = :reason, {CLOSED_AT} WHERE address_id {any_id(session)} "
-        f"AND purpose_id {any_id(session, 'purposes')} AND state IN ('planned', 'held') "
+        f"AND purpose_id {any_id(session, 'purposes')} AND state IN ('planned', 'held') {in_time}"
         # a refusal told late, after the person's own later yes, closes nothing
         "AND NOT EXISTS (SELECT 1 FROM consent_state c WHERE c.address_id = step.address_id "
         "AND c.purpose_id = step.purpose_id AND c.standing = 'granted')",
         "now",
+        *(["before"] if in_time else []),
     )
-    values = {"ids": id_list(session, address_ids), "purposes": id_list(session, purpose_ids)}
-    return int(session.connection().execute(statement, {**values, "reason": reason, "now": now}).rowcount)
+    values = {"ids": id_list(session, address_ids), "purposes": id_list(session, purpose_ids), "reason": reason}
+    before = {"before": due_before} if in_time else {}
+    return int(session.connection().execute(statement, {**values, "now": now, **before}).rowcount)

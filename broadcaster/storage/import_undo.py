@@ -114,8 +114,9 @@ def blank_contacts(session: Session, ids: Sequence[int]) -> None:
     _run(
         session,
         "UPDATE contact SET state = 'erased', kind = 'consumer', language = NULL, country = NULL, time_zone = NULL, "
-        "birth_year = NULL, profession = NULL, preferred_channel = NULL, attributes = '{}', name_ct = NULL, "
-        f"note_ct = NULL, external_digest = NULL, external_ct = NULL, key_id = NULL WHERE id {mine}",
+        "birth_year = NULL, profession = NULL, preferred_channel = NULL, part_of_day = NULL, rest_days = NULL, "
+        f"attributes = '{{}}', name_ct = NULL, note_ct = NULL, external_digest = NULL, "
+        f"external_ct = NULL, key_id = NULL WHERE id {mine}",
         values,
     )
     _destroy(session, keys)

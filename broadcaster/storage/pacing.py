@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import column, text
 from sqlmodel import Session
@@ -22,14 +22,23 @@ _MARK = sql(
     "due",
     "since",
 )
+_MARK_RESTING = sql(f"{_MARK.text} AND rest_days = :days", "due", "since")
+_RESTS = text("SELECT DISTINCT rest_days FROM plan_chunk WHERE reason IS NULL AND rest_days IS NOT NULL")
 
 
 def mark_reached(session: Session, limits: Sequence[Limit], due: Collection[datetime]) -> None:
-    """Refuse the staged members who will have had enough at their send time; *due*: every such time in the stage."""
+    """Refuse the staged members who will have had enough at their send time; *due*: every such time in the stage.
+
+    *limits* are the organisation's; who asked for fewer messages has one more of their own.
+    """
+    rests = [int(row[0]) for row in session.connection().execute(_RESTS)]
     for at in due:
         for limit in limits:
             values = {"due": at, "since": at - limit.period, "most": limit.most}
             session.connection().execute(_MARK, values)
+        for days in rests:
+            values = {"due": at, "since": at - timedelta(days=days), "most": 1, "days": days}
+            session.connection().execute(_MARK_RESTING, values)
 
 
 def lock_contacts(session: Session, contact_ids: Collection[int]) -> None:

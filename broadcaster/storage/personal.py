@@ -79,8 +79,8 @@ HOLDINGS: dict[str, Holding] = {
     # people
     "contact": _skeleton(
         "id kind state merged_into created_at updated_at",
-        "language country time_zone birth_year profession preferred_channel name_ct note_ct external_digest "
-        "external_ct import_id last_contact_at",
+        "language country time_zone birth_year profession preferred_channel part_of_day rest_days name_ct note_ct "
+        "external_digest external_ct import_id last_contact_at",
         key="key_id",
         attributes="'{}'",
     ),

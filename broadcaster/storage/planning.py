@@ -41,11 +41,11 @@ BATCH_STEPS = 500
 
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS plan_chunk (
     contact_id BIGINT PRIMARY KEY, address_id BIGINT, account_id BIGINT, channel TEXT, event_id BIGINT,
-    zone_key TEXT, country TEXT, reason TEXT, due_at {time})"""
+    zone_key TEXT, country TEXT, rest_days BIGINT, reason TEXT, due_at {time})"""
 STAGE = Table(
     "plan_chunk",
     MetaData(),
-    *(Column(name, BigInteger) for name in ("contact_id", "address_id", "account_id", "event_id")),
+    *(Column(name, BigInteger) for name in ("contact_id", "address_id", "account_id", "event_id", "rest_days")),
     *(Column(name, String) for name in ("channel", "zone_key", "country", "reason")),
     Column("due_at", UTCDateTime()),
 )
@@ -101,7 +101,10 @@ _CANDIDATE_COLUMNS = [
     "country",
     "reason",
 ]
-CHOICE_COLUMNS = ("contact_id", "address_id", "account_id", "channel", "event_id", "zone_key", "country", "reason")
+CHOICE_COLUMNS = (
+    *("contact_id", "address_id", "account_id", "channel", "event_id", "zone_key", "country", "rest_days"),
+    "reason",
+)
 
 
 def choose(
@@ -146,8 +149,9 @@ def choose(
         select(
             m.id.label("contact_id"),
             *(k.c[name] for name in ("address_id", "account_id", "channel", "event_id")),
-            (zone + func.coalesce(country, "")).label("zone_key"),
+            (zone + func.coalesce(country, "") + "|" + func.coalesce(m.part_of_day, "")).label("zone_key"),
             country.label("country"),
+            m.rest_days.label("rest_days"),
             reason.label("reason"),
             func.row_number().over(partition_by=m.id, order_by=order).label("place"),
         )
@@ -176,7 +180,7 @@ def _unlawful(
 def _members(rule: ColumnElement[bool], exclude: ColumnElement[bool] | None) -> CTE:
     contact = Contact.__table__.c  # type: ignore[attr-defined]
     excluded: ColumnElement[int] = literal_column("0") if exclude is None else case((exclude, 1), else_=0)
-    names = ("id", "state", "time_zone", "country", "preferred_channel")
+    names = ("id", "state", "time_zone", "country", "preferred_channel", "part_of_day", "rest_days")
     asked = ("kind", "birth_year", "profession", "last_contact_at")  # by the law
     query = select(*(contact[name] for name in (*names, *asked)), excluded.label("excluded"))
     in_range = text("contact.id > :low AND contact.id <= :high")
@@ -217,7 +221,7 @@ def mark_duplicates(session: Session, run_id: int) -> None:
 
 
 def zone_keys(session: Session) -> list[str]:
-    """Return the distinct places (contact zone | number's zones | country) of those to be written to."""
+    """Return the distinct places (``actions.windows.Place``) of those to be written to."""
     query = text("SELECT DISTINCT zone_key FROM plan_chunk WHERE reason IS NULL")
     return [row[0] for row in session.connection().execute(query)]
 

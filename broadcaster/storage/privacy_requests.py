@@ -24,3 +24,9 @@ def one(session: Session, request_id: int) -> PrivacyRequest:
     if row is None:
         raise NotFound("There is no such request.")
     return row
+
+
+def of_contact(session: Session, contact_id: int) -> Sequence[PrivacyRequest]:
+    """Return the requests of a contact, newest first."""
+    query = select(PrivacyRequest).where(PrivacyRequest.contact_id == contact_id)
+    return session.exec(query.order_by(col(PrivacyRequest.id).desc())).all()

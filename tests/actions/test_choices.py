@@ -1,58 +1,17 @@
-"""The page behind a link: what it shows to whom, and what a person changes there; on both engines."""
+"""The page behind a link: what it shows to whom, and which consents a person changes there; on both engines."""
 
 from __future__ import annotations
 
 import pytest
 
-from broadcaster.actions import catalogue, choices, choosing, consent_history, contacts, public, rendering
-from broadcaster.actions.choices import Choices, Place
+from broadcaster.actions import catalogue, consent_history, contacts, public
 from broadcaster.actions.choosing import Done
 from broadcaster.actions.public import Scope
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import Source
-from broadcaster.storage.tables import Address
 from tests import factories
+from tests.actions.behind import Behind
 from tests.factories import ACTOR
-
-SHOWN = {"page": "/u/", "agent": "a browser"}
-
-
-class Behind:
-    """Somebody who agreed to offers by e-mail, has a telephone number too, and a link in a mail."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.brand, self.purpose, self.wording = factories.brand_and_purpose(runtime)
-        made = factories.contacts(runtime, 2, purpose_id=self.purpose, wording_id=self.wording)
-        (self.contact, self.mail), (self.other, self.other_mail) = made
-        self.phone = contacts.add_address(runtime, self.contact, "sms", "+33612345678", actor=ACTOR)
-
-    @property
-    def token(self) -> str:
-        with self.runtime.db.reading() as session:
-            digest = session.get_one(Address, self.mail).digest or b""
-        return rendering.stop_link(self.runtime, digest, self.purpose, 0).rpartition("/")[2]
-
-    def page(self, *languages: str) -> Choices:
-        found = choices.read(self.runtime, self.token, languages=languages or ("en",))
-        assert found is not None
-        return found
-
-    def place(self, address_id: int) -> Place | None:
-        return next((one for one in self.page().places if one.address_id == address_id), None)
-
-    def standing(self, address_id: int) -> str | None:
-        found = consent_history.standings(self.runtime, address_id)
-        return next(one.standing for one in found if one.purpose.id == self.purpose)
-
-    def events(self) -> int:
-        return len(consent_history.history(self.runtime, [self.mail, self.phone, self.other_mail]))
-
-    def stop(self, address_id: int, purpose_id: int | None) -> Done | None:
-        return choosing.stop(self.runtime, self.token, address_id=address_id, purpose_id=purpose_id, evidence=SHOWN)
-
-    def agree(self, address_id: int, wording_id: int) -> Done | None:
-        return choosing.agree(self.runtime, self.token, address_id=address_id, wording_id=wording_id, evidence=SHOWN)
 
 
 @pytest.fixture
@@ -70,7 +29,7 @@ def test_the_page_shows_what_was_agreed_when_and_to_which_words(behind: Behind) 
 
 
 def test_an_address_that_several_use_shows_nothing_else_of_any_of_them(behind: Behind) -> None:
-    contacts.add_address(behind.runtime, behind.other, "email", factories.address_value("email", 1), actor=ACTOR)
+    behind.share()
     page = behind.page()
     assert [place.address_id for place in page.places] == [behind.mail]
     assert not page.alone

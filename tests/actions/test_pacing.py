@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from broadcaster.actions import catalogue, consent, dispatch, forecast
+from broadcaster.actions import catalogue, consent, contacts, dispatch, forecast
 from broadcaster.actions.organisation import set_settings
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import Action
@@ -120,3 +120,25 @@ def test_two_campaigns_that_race_do_not_exceed_it_together(
     assert sum(one.outcomes["accepted"] for one in drained) == 5
     assert s.states() == {"accepted": 5, "skipped": 5}
     assert len({one.to for one in fake.recorded}) == len(fake.recorded) == 5
+
+
+def rest(s: Scene, place: int, days: int) -> None:
+    """The person says on their page that they want fewer messages."""
+    contacts.edit(s.runtime, s.people[place][0], {"rest_days": days}, seen=None, actor="person")
+
+
+def test_who_asked_for_fewer_gets_fewer_and_the_others_all(runtime: Runtime, fake: FakeTelegram) -> None:
+    s = scene(runtime, fake, 3)
+    rest(s, 0, 7)
+    assert reasons(s, s.launch()) == {None: 3}
+    s.drain()
+    assert reasons(s, s.launch()) == {None: 2, "frequency_cap": 1}
+
+
+def test_what_somebody_asks_for_after_the_plan_holds_at_the_last_look(runtime: Runtime, fake: FakeTelegram) -> None:
+    s = scene(runtime, fake, 2)
+    s.launch()
+    s.launch()
+    rest(s, 0, 30)
+    assert s.drain().outcomes == {"accepted": 3}
+    assert s.rows("SELECT reason, count(*) FROM step WHERE state = 'skipped' GROUP BY reason") == [("frequency_cap", 1)]

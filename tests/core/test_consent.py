@@ -229,6 +229,26 @@ def test_a_release_before_the_restriction_releases_nothing() -> None:
     assert standing(*told) is Standing.RESTRICTED
 
 
+@pytest.mark.parametrize(
+    "actor,minutes,expected",
+    [
+        (Actor.PERSON, 20, Standing.GRANTED),
+        (Actor.SYSTEM, 20, Standing.RESTRICTED),
+        (Actor.SYSTEM, 60, Standing.GRANTED),
+        (Actor.STAFF, 60, Standing.RESTRICTED),
+    ],
+)
+def test_a_pause_is_ended_by_the_person_or_by_its_day(actor: Actor, minutes: float, expected: Standing) -> None:
+    pause = event(Action.RESTRICTED, 10, expires_at=T + timedelta(minutes=60))
+    assert standing(event(Action.GRANTED), pause, event(Action.RELEASED, minutes, actor=actor)) is expected
+
+
+@pytest.mark.parametrize("actor", [Actor.PERSON, Actor.SYSTEM])
+def test_a_hold_of_ours_is_not_ended_by_the_person_or_the_clock(actor: Actor) -> None:
+    told = [event(Action.GRANTED), event(Action.RESTRICTED, 10), event(Action.RELEASED, 20, actor=actor)]
+    assert standing(*told) is Standing.RESTRICTED
+
+
 def test_an_imported_yes_does_not_end_a_restriction() -> None:
     told = [event(Action.RESTRICTED), event(Action.GRANTED, 10, actor=Actor.STAFF, source=Source.IMPORT)]
     assert standing(*told) is Standing.RESTRICTED

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from broadcaster.core import schedule
 from broadcaster.core.errors import InvalidInput
-from broadcaster.core.schedule import NoTimeZone, Window, local_instant, next_moment, window_for, zone_for
+from broadcaster.core.schedule import NoTimeZone, Window, local_instant, narrowed, next_moment, window_for, zone_for
 
 FRANCE = window_for("FR")
 ZONES = (
@@ -264,3 +264,17 @@ def test_a_window_that_never_opens_is_refused(opens: int, closes: int, days: tup
     """An empty rule must not mean "always"."""
     with pytest.raises(InvalidInput):
         Window(time(opens), time(closes), days)
+
+
+@pytest.mark.parametrize(
+    "part,opens,closes",
+    [("morning", 8, 12), ("afternoon", 12, 17), ("evening", 17, 20), (None, 8, 20), ("night", 8, 20)],
+)
+def test_a_part_of_the_day_narrows_a_window(part: str | None, opens: int, closes: int) -> None:
+    narrow = narrowed(Window(time(8), time(20)), part)
+    assert (narrow.opens, narrow.closes) == (time(opens), time(closes))
+
+
+def test_a_part_of_the_day_outside_the_window_leaves_the_window() -> None:
+    window = Window(time(8), time(16))
+    assert narrowed(window, "evening") == window

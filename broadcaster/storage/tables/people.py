@@ -33,6 +33,7 @@ class Contact(SQLModel, table=True):
         one_of("kind", KINDS),
         one_of("state", CONTACT_STATES),
         CheckConstraint("birth_year IS NULL OR birth_year BETWEEN 1900 AND 2100", name="birth_year"),
+        CheckConstraint("rest_days IS NULL OR rest_days BETWEEN 1 AND 365", name="rest_days"),
         COUNTED,
     )
 
@@ -45,6 +46,8 @@ class Contact(SQLModel, table=True):
     birth_year: int | None = None
     profession: str | None = None
     preferred_channel: str | None = None
+    part_of_day: str | None = None  #: when they like to hear from us (``core.schedule.PARTS``)
+    rest_days: int | None = None  #: days between two marketing messages, for who asked for fewer
     attributes: dict[str, Any] = json_column()
     name_ct: bytes | None = blob(null=True)  #: JSON {"first", "last"} under the contact's key
     note_ct: bytes | None = blob(null=True)

@@ -427,6 +427,8 @@ def upgrade() -> None:
         sa.Column("birth_year", sa.Integer(), nullable=True),
         sa.Column("profession", AutoString(), nullable=True),
         sa.Column("preferred_channel", AutoString(), nullable=True),
+        sa.Column("part_of_day", AutoString(), nullable=True),
+        sa.Column("rest_days", sa.Integer(), nullable=True),
         sa.Column(
             "attributes", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
         ),
@@ -445,6 +447,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "birth_year IS NULL OR birth_year BETWEEN 1900 AND 2100", name=op.f("ck_contact_birth_year")
         ),
+        sa.CheckConstraint("rest_days IS NULL OR rest_days BETWEEN 1 AND 365", name=op.f("ck_contact_rest_days")),
         sa.ForeignKeyConstraint(["import_id"], ["import_job.id"], name=op.f("fk_contact_import_id")),
         sa.ForeignKeyConstraint(["key_id"], ["person_key.id"], name=op.f("fk_contact_key_id")),
         sa.ForeignKeyConstraint(["merged_into"], ["contact.id"], name=op.f("fk_contact_merged_into")),
