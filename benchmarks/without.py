@@ -35,6 +35,25 @@ def barrier() -> None:
     replace(deliveries, lock_addresses=lambda _session, _ids: None)
 
 
+def _granted(step_id: int, event_id: int) -> GateFacts:
+    return GateFacts(
+        step_id=step_id,
+        address_id=0,
+        attempt=0,
+        standing="granted",
+        wider=None,
+        event_id=event_id,
+        expires_at=None,
+        basis="consent",
+        since=None,
+        address_status="ok",
+        suppressed=False,
+        campaign_state="running",
+        account_state="active",
+        not_after=None,
+    )
+
+
 def gate() -> None:
     granted: dict[int, int] = {}
 
@@ -42,8 +61,7 @@ def gate() -> None:
         if not granted:
             read = "SELECT s.id, c.event_id FROM step s JOIN consent_state c ON c.address_id = s.address_id"
             granted.update({row[0]: row[1] for row in session.connection().execute(text(read))})
-        told = ("ok", False, "running", "active", None)
-        return [GateFacts(one, 0, 0, "granted", None, granted[one], None, *told) for one in ids if one in granted]
+        return [_granted(one, granted[one]) for one in ids if one in granted]
 
     replace(deliveries, gate_facts=facts)
 

@@ -222,9 +222,11 @@ def _walk_erasures(session: Session) -> Iterator[str]:
 def _check_groups(kind: str, groups: Iterator[proofs.Group]) -> Iterator[str]:
     for group in groups:
         digest = hashlib.sha256(b"".join(group.commitments)).hexdigest()
-        if group.told is None:
+        if group.kind != kind:
+            yield f"the {kind} items of entry {group.entry_id} stand under no leaf of theirs"
+        elif group.told is None:
             continue
-        if group.told.get("digest") != digest or group.told.get("count") != len(group.commitments):
+        elif group.told.get("digest") != digest or group.told.get("count") != len(group.commitments):
             yield f"the {kind} leaf of entry {group.entry_id} does not cover its items"
 
 

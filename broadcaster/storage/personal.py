@@ -107,7 +107,9 @@ HOLDINGS: dict[str, Holding] = {
     "consent_state": _nobody("address_id purpose_id standing event_id basis since expires_at"),
     "suppression": _nobody("id key_id digest channel reason created_at expires_at"),
     "optin_request": _skeleton(
-        "id address_id purpose_id wording_id created_at expires_at confirmed_at", "", token_sha256="'erased:' || id"
+        "id address_id purpose_id wording_id asked_with created_at expires_at confirmed_at",
+        "",
+        token_sha256="'erased:' || id",
     ),
     # sends and what came back
     "delivery": _nobody("id run_id contact_id reason created_at"),
@@ -149,11 +151,13 @@ HOLDINGS: dict[str, Holding] = {
     "import_reject": _nobody("id import_id line field code refused"),
     "lease": _nobody("name owner until"),
     "media_file": _nobody("id sha256 mime bytes_total name created_at"),
+    "own_word": _nobody("id channel word written kind purpose_id wording_id campaign_id answer created_at"),
     "provider_call": _nobody("id account_id idempotency_key body_sha256 gate_at outcome"),
     "purpose": _nobody(_PURPOSE),
     "rate_bucket": _nobody("account_id tokens refilled_at failures openings day_number day_ends day_sent day_most"),
     "run": _nobody(_RUN),
     "setting": _nobody("key value changed_at"),
+    "signup_form": _nobody("id key name brand_id language wording_ids channels created_at closed_at"),
     "staff": _nobody(_STAFF),
     "staff_session": _nobody("token_sha256 staff_id created_at seen_at expires_at"),
     "template": _nobody("id brand_id name default_language version created_at archived_at"),

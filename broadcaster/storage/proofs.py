@@ -134,9 +134,10 @@ def send_bytes(row: SendRow) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The items one leaf covers, and what the leaf says of them (None once it is erased)."""
+    """The items one leaf covers, its kind (None: there is no such leaf), and what it says (None once it is erased)."""
 
     entry_id: int
+    kind: str | None
     told: dict[str, Any] | None
     commitments: tuple[bytes, ...]
 
@@ -147,8 +148,8 @@ _SEND_ITEMS = (
     "UNION ALL SELECT entry_id, step_id, attempt, commitment FROM step_attempt WHERE entry_id IS NOT NULL"
 )
 _GROUPS = (
-    "SELECT x.entry_id, x.commitment, p.body FROM ({items}) x LEFT JOIN log_payload p ON p.entry_id = x.entry_id "
-    "ORDER BY x.entry_id, x.item, x.part"
+    "SELECT x.entry_id, x.commitment, e.kind, p.body FROM ({items}) x LEFT JOIN log_entry e ON e.id = x.entry_id "
+    "LEFT JOIN log_payload p ON p.entry_id = x.entry_id ORDER BY x.entry_id, x.item, x.part"
 )
 
 
@@ -163,17 +164,18 @@ def send_groups(session: Session) -> Iterator[Group]:
 def _groups(session: Session, items: str) -> Iterator[Group]:
     statement = text(_GROUPS.format(items=items)).execution_options(yield_per=PAGE)
     current: int | None = None
+    kind: str | None = None
     told: dict[str, Any] | None = None
     commitments: list[bytes] = []
-    for entry_id, commitment, body in session.connection().execute(statement):
+    for entry_id, commitment, leaf, body in session.connection().execute(statement):
         if entry_id != current:
             if current is not None:
-                yield Group(current, told, tuple(commitments))
-            current, commitments = entry_id, []
+                yield Group(current, kind, told, tuple(commitments))
+            current, kind, commitments = entry_id, leaf, []
             told = _read(body)
         commitments.append(bytes(commitment or b""))  # one that was taken away fails the digest
     if current is not None:
-        yield Group(current, told, tuple(commitments))
+        yield Group(current, kind, told, tuple(commitments))
 
 
 _UNCOVERED = (
