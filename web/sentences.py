@@ -31,6 +31,7 @@ _VERIFIER = (
     marked("the sends of entry %(id)s are missing"),
     marked("the erasure of entry %(id)s does not cover what is missing"),
     marked("the %(kind)s leaf of entry %(id)s does not cover its items"),
+    marked("the %(kind)s items of entry %(id)s stand under no leaf of theirs"),
     marked("consent"),
     marked("send"),
     marked("the signature on this checkpoint is wrong"),

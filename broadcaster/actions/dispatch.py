@@ -43,7 +43,7 @@ _WAIT_SECONDS = 0.05
 _AHEAD_SECONDS = 0.15
 #: No more than this many of them, however many slots there are.
 _AHEAD_MAX = 256
-#: Where there are few slots (mail has ten connections) so many may wait all the same.
+#: Where there are few slots (mail has ten connections) so many may wait all the same, while all goes well.
 _AHEAD_FEW = 64
 _SALVAGE_SECONDS = 20.0
 _SALVAGE_PAUSE_SECONDS = 0.2
@@ -126,6 +126,8 @@ class _Lane:
         self._capacity = max(sender.slots(), 1)
         self._breaker = Breaker()  #: as it stood at the last gate
         self._pace = 0.0  #: calls that end in a second
+        self._trust = 0  #: calls that were accepted, one after the other
+        self._collected = time.monotonic()
         self._window = self._capacity + _AHEAD_MAX  #: calls open at once: fewer when some come too late, then more
         self.drained = Drained()
 
@@ -185,8 +187,16 @@ class _Lane:
                 if not items:
                     batches.release_batch(session, batch.id, owner=self._owner)
                     continue
+            self._forget_stale(batch.id)
             self._queue.extend(items)
             self._batches[batch.id] += len(items)
+
+    def _forget_stale(self, batch_id: int) -> None:
+        """Drop what waits of a batch that we lost and have leased again: all that is due in it was read anew."""
+        if batch_id in self._batches:
+            kept = [item for item in self._queue if item.batch_id != batch_id]
+            self._batches[batch_id] -= len(self._queue) - len(kept)
+            self._queue = deque(kept)
 
     def _room(self) -> int:
         """Return how many more calls may pass the gate now: free slots, and what will soon find one."""
@@ -194,7 +204,7 @@ class _Lane:
         if free:
             self._capacity = free + len(self._flights)
         # no more than there are slots, or a few: all of it would be unknown if we died, though none of it had begun
-        ahead = min(int(self._pace * _AHEAD_SECONDS), max(self._capacity, _AHEAD_FEW), _AHEAD_MAX)
+        ahead = min(int(self._pace * _AHEAD_SECONDS), max(self._capacity, min(self._trust, _AHEAD_FEW)), _AHEAD_MAX)
         return max(min(self._capacity + ahead, self._window) - len(self._flights), 0)
 
     def _ready(self, until: float) -> list[Item]:
@@ -310,6 +320,8 @@ class _Lane:
         if not self._flights:
             return
         begun = time.monotonic()
+        if begun - self._collected > 1.0:
+            self._collected = begun - _WAIT_SECONDS  # nothing was on the wire: that says nothing of the pace
         # what ended before counts for nothing here: a slice that cannot write it down collects all the rest
         seconds, enough, taken = 0.0, len(self._ended) + (len(self._flights) + 1) // 2, 0
         while len(self._flights) > self._capacity or (seconds < _WAIT_SECONDS and len(self._ended) < enough):
@@ -318,10 +330,13 @@ class _Lane:
                 if flight is not None:
                     self._ended.append((flight, done))
                     taken += not _not_started(done)
+                    self._trust = self._trust + 1 if _accepted(done) else 0
             seconds = time.monotonic() - begun
             if not self._flights:
                 break
-        self._pace += (taken / max(seconds, 1e-4) - self._pace) * 0.3
+        ended_at = time.monotonic()
+        self._pace += (taken / max(ended_at - self._collected, 1e-3) - self._pace) * 0.3
+        self._collected = ended_at
 
     def _lease_is_old(self) -> bool:
         return time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS

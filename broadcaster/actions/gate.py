@@ -54,7 +54,7 @@ def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: da
     postponed: list[tuple[int, datetime]] = []
     gate_ms, judge = milliseconds(now), _Judge(session, items, now)
     for item in items:
-        fact = facts.get(item.step_id)
+        fact = facts.pop(item.step_id, None)  # once: a lane that lost a batch and got it back may hold a step twice
         if fact is None or fact.campaign_state != "running" or fact.account_state != "active":
             look.account_stopped = look.account_stopped or (fact is not None and fact.account_state != "active")
             look.gone.append(item)

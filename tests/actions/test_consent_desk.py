@@ -43,7 +43,7 @@ def folded(s: Scene, moment: datetime) -> dict[str, dict[str, int]]:
         names = {one: row.key for one, row in stored.purposes(session).items()}
         for _contact, address in s.people:
             for purpose, state in consent_history.state_at(session, address, moment).items():
-                over = state.expires_at is not None and state.expires_at <= moment
+                over = state.standing is Standing.GRANTED and state.expires_at and state.expires_at <= moment
                 found[names[purpose], Standing.EXPIRED if over else state.standing] += 1
     told: dict[str, dict[str, int]] = {}
     for (purpose_key, name), count in found.items():

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from broadcaster.actions import accounts, campaigns, dispatch, loop, planning
+from broadcaster.actions import accounts, campaigns, dispatch, gate, loop, planning
 from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Unavailable
 from broadcaster.fakes.server import Behaviour
@@ -415,6 +416,40 @@ def test_many_workers_at_once_send_everything_once(runtime: Runtime, fake: FakeT
 
 
 # one poisoned message, one dead account, a database that goes away
+
+
+def test_a_batch_that_was_lost_and_leased_again_is_not_sent_twice(
+    runtime: Runtime, fake: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that stalls for longer than its lease may get the same batch again while it still holds its steps."""
+    s = scene(runtime, fake, 14, concurrency=4)
+    exchange = dispatch._Lane._exchange
+
+    def stalled(lane: dispatch._Lane, ready: list[Item]) -> None:
+        exchange(lane, ready)
+        s.abandon()
+
+    monkeypatch.setattr(dispatch._Lane, "_exchange", stalled)
+    s.launch()
+    s.drain()
+    assert sorted(reached(fake)) == sorted(set(reached(fake)))
+    assert s.states() == {"accepted": 14}
+
+
+def test_a_step_passes_the_gate_once_however_often_it_is_shown(runtime: Runtime) -> None:
+    s = scene(runtime, None, 1)
+    s.launch()
+    with runtime.db.transaction() as session:
+        now = runtime.db.now(session)
+        batch = batches.lease_batch(session, account_id=s.account, owner="me", now=now)
+        assert batch is not None
+        config = accounts.config(runtime, session, s.account)
+        line = registry.get("sandbox").sender(config)
+        [item] = Preparer(runtime, config, provider="sandbox", sender=line).load(session, batch, now=now)
+        assert item.variant_id == 0
+        item.variant_id = s.rows("SELECT min(id) FROM template_variant")[0][0]
+        look = gate.pass_through(session, [item, item], owner="me", now=now)
+    assert len(look.passed) == 1
 
 
 def test_a_message_that_cannot_be_opened_does_not_hold_up_those_behind_it(runtime: Runtime, fake: FakeTelegram) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from broadcaster.actions import planning, privacy
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import Unavailable
+from broadcaster.core.messages import Inbound
 from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.fakes.twilio import FakeTwilio
 from tests import factories
@@ -152,13 +154,17 @@ def test_a_slice_of_sending_loses_nobody_and_writes_to_nobody_twice(runtime: Run
 def test_a_stop_is_answered_only_when_it_holds_and_told_again_it_counts_once(runtime: Runtime) -> None:
     with FakeTwilio() as fake:
         s = scene(runtime, fake, 120)
+        at = datetime.now(UTC)
+
+        def stop(n: int) -> Inbound:
+            return said("STOP", who=n, key=f"stop-{n}", at=at)
 
         def work(n: int) -> None:
-            tell(s, said("STOP", who=n, key=f"stop-{n}"))
+            tell(s, stop(n))
             assert standing(s, n) != "granted", "it was answered and holds not"
 
         def mend(n: int) -> None:
-            tell(s, said("STOP", who=n, key=f"stop-{n}"))
+            tell(s, stop(n))
             address = s.people[n - 1][1]
             assert standing(s, n) not in (None, "granted")
             told = "SELECT count(*) FROM {} WHERE address_id = :a {}"
