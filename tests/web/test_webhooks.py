@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -78,7 +79,12 @@ def running(any_runtime: Runtime) -> Iterator[Company]:
     port = free_port()
     runtime = replace(any_runtime, public_url=f"http://127.0.0.1:{port}")
     server = listening(create_app(runtime), host="127.0.0.1", port=port, threads=8)
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    def serve() -> None:
+        with suppress(OSError):  # the end of the test closes what it waits on
+            server.run()
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield Company(runtime)
     server.close()
