@@ -278,7 +278,7 @@ class _Lane:
 
     def _settle(self, session: Session, ended: Sequence[tuple[Flight, Finished]], now: datetime) -> None:
         late = [flight for flight, done in ended if _not_started(done)]
-        rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late])
+        rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late], owner=self._owner)
         warmups.uncount(session, self._config.id, [flight.day_ends for flight in late])
         self._queue.extendleft(flight.item for flight in late)
         most = self._capacity + _AHEAD_MAX

@@ -267,14 +267,19 @@ def _settle_alike(connection: Connection, settled: Sequence[Settled], common: di
 
 _GIVE_BACK = sql(
     "UPDATE step SET state = 'planned', attempt = attempt - 1 "
-    "WHERE id = :id AND attempt = :attempt AND state = 'dispatching'"
+    "WHERE id = :id AND attempt = :attempt AND state = 'dispatching' "
+    "AND EXISTS (SELECT 1 FROM batch b WHERE b.id = step.batch_id AND b.lease_owner = :owner)"
 )
 
 
-def give_back(session: Session, steps: Sequence[tuple[int, int]]) -> None:
-    """Return steps whose permission ran out before the first byte: nothing was sent, they are gated again."""
+def give_back(session: Session, steps: Sequence[tuple[int, int]], *, owner: str) -> None:
+    """Return steps whose permission ran out before the first byte: nothing was sent, they are gated again.
+
+    Only under our own lease: given back before, a step may be on another worker's wire with the same attempt by now.
+    """
     if steps:
-        session.connection().execute(_GIVE_BACK, [{"id": step, "attempt": attempt} for step, attempt in steps])
+        rows = [{"id": step, "attempt": attempt, "owner": owner} for step, attempt in steps]
+        session.connection().execute(_GIVE_BACK, rows)
 
 
 _POSTPONE = sql("UPDATE step SET due_at = :due WHERE id = :id AND state = 'planned'", "due")

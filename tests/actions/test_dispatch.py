@@ -346,6 +346,22 @@ def test_what_a_dead_worker_had_on_the_wire_is_unknown_and_not_sent_again(runtim
     assert planning.finish_runs(runtime)
 
 
+def test_what_another_worker_has_on_the_wire_is_not_given_back(runtime: Runtime) -> None:
+    """A worker that could not write for longer than its lease says again that a call had not begun."""
+    s = scene(runtime, None, 2)
+    s.launch()
+    take_batch(s)
+    s.change("UPDATE batch SET lease_owner = 'another'")
+    calls = s.rows("SELECT id, attempt FROM step WHERE state = 'dispatching'")
+    assert calls
+    with runtime.db.transaction() as session:
+        deliveries.give_back(session, [(step, attempt) for step, attempt in calls], owner="dead")
+    assert s.states() == {"dispatching": len(calls)}
+    with runtime.db.transaction() as session:
+        deliveries.give_back(session, [(step, attempt) for step, attempt in calls], owner="another")
+    assert s.states() == {"planned": len(calls)}
+
+
 def test_where_the_provider_honours_our_key_it_is_sent_again(runtime: Runtime) -> None:
     s = scene(runtime, None)
     s.launch()
