@@ -440,8 +440,10 @@ def test_a_batch_that_was_lost_and_leased_again_is_not_sent_twice(
     """A worker that stalls for longer than its lease may get the same batch again while it still holds its steps."""
     s = scene(runtime, fake, 14, concurrency=4)
     exchange = dispatch._Lane._exchange
+    held: list[list[int]] = []
 
     def stalled(lane: dispatch._Lane, ready: list[Item]) -> None:
+        held.append([item.step_id for item in (*ready, *lane._queue)])
         exchange(lane, ready)
         s.abandon()
 
@@ -450,6 +452,7 @@ def test_a_batch_that_was_lost_and_leased_again_is_not_sent_twice(
     s.drain()
     assert sorted(reached(fake)) == sorted(set(reached(fake)))
     assert s.states() == {"accepted": 14}
+    assert all(len(set(steps)) == len(steps) for steps in held), "it holds a step twice, once as it was before"
 
 
 def test_a_step_passes_the_gate_once_however_often_it_is_shown(runtime: Runtime) -> None:
