@@ -103,7 +103,7 @@ def read(runtime: Runtime, token: str, *, languages: Sequence[str]) -> Choices |
         offered = _offered(session, found, languages)
         masked = _masked(runtime, session, found.addresses)
         left = rows.left_by_others(session, ids)
-        paused = paused_until(session, found.address.id)
+        paused = paused_until(session, found.address.id, now=runtime.db.now(session))
     entries = [one for one in consent_history.history(runtime, ids) if left is None or one.received_at > left]
     by_id = {one.id: one for one in entries}
     places = [
@@ -125,10 +125,12 @@ def read(runtime: Runtime, token: str, *, languages: Sequence[str]) -> Choices |
     )
 
 
-def paused_until(session: Session, address_id: int) -> datetime | None:
-    """Return when the pause of an address ends, None if there is none."""
+def paused_until(session: Session, address_id: int, *, now: datetime) -> datetime | None:
+    """Return when the pause of an address ends, None if there is none, or none any more."""
     state = ledger.state_of(session, address_id).get(ledger.purpose_id(session, "marketing"))
-    return state.expires_at if state is not None and state.standing == Standing.RESTRICTED else None
+    if state is None or state.standing != Standing.RESTRICTED or state.expires_at is None:
+        return None
+    return state.expires_at if state.expires_at > now else None
 
 
 def _own(entry: Entry) -> bool:

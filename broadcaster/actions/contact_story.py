@@ -16,7 +16,8 @@ from broadcaster.core.deliveries import Reason
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import consent_history, contacts, conversations, people
 from broadcaster.storage import contact_story as rows
-from broadcaster.storage.tables import Address, ConsentStanding, Purpose
+from broadcaster.storage.consent import StandingNow
+from broadcaster.storage.tables import Address, Purpose
 
 NEWEST = 100  #: of each kind
 
@@ -60,7 +61,7 @@ def may_we(runtime: Runtime, contact_id: int) -> list[PurposeLine]:
     with runtime.db.reading() as session:
         now = runtime.db.now(session)
         addresses = [address for _link, address in contacts.links(session, [contact_id])]
-        states = {one.id: ledger.state_of(session, one.id) for one in addresses}
+        states = {one.id: ledger.standing_at(session, one.id, now=now) for one in addresses}
         paths = ledger.paths(session)
         return [
             PurposeLine(
@@ -72,7 +73,7 @@ def may_we(runtime: Runtime, contact_id: int) -> list[PurposeLine]:
         ]
 
 
-def _verdict(address: Address, states: Mapping[int, ConsentStanding], path: Sequence[int], now: datetime) -> Verdict:
+def _verdict(address: Address, states: Mapping[int, StandingNow], path: Sequence[int], now: datetime) -> Verdict:
     own = states.get(path[-1])
     above = next((states[one] for one in path[:-1] if one in states), None)
     reason = rules.refusal(

@@ -49,7 +49,7 @@ def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: da
     """Judge *items*, whose addresses are locked, and write what becomes of them."""
     if not items:
         return Look()
-    look, facts = Look(), _facts(session, items, owner)
+    look, facts = Look(), _facts(session, items, owner, now)
     skipped: list[tuple[int, str]] = []
     postponed: list[tuple[int, datetime]] = []
     gate_ms, judge = milliseconds(now), _Judge(session, items, now)
@@ -76,11 +76,11 @@ def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: da
     return look
 
 
-def _facts(session: Session, items: Sequence[Item], owner: str) -> dict[int, GateFacts]:
+def _facts(session: Session, items: Sequence[Item], owner: str, now: datetime) -> dict[int, GateFacts]:
     facts: dict[int, GateFacts] = {}
     for above in {item.above for item in items}:
         ids = [item.step_id for item in items if item.above == above]
-        facts |= {fact.step_id: fact for fact in rows.gate_facts(session, ids, above=above, owner=owner)}
+        facts |= {fact.step_id: fact for fact in rows.gate_facts(session, ids, above=above, owner=owner, now=now)}
     return facts
 
 

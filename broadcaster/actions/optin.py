@@ -239,7 +239,7 @@ def why_not(session: Session, address: Address, purpose_id: int, *, now: datetim
     """Say why an address may not be written to for a purpose at *now*, None if it may."""
     session.flush()
     session.expire_all()
-    states = ledger.state_of(session, address.id)
+    states = ledger.standing_at(session, address.id, now=now)
     path = ledger.paths(session)[purpose_id][:-1]
     wider = next((states[one].standing for one in path if one in states), None)
     own = states.get(purpose_id)
@@ -266,5 +266,7 @@ def standing_at(states: Mapping[int, rules.State], path: Sequence[int], moment: 
         if state is None or (purpose_id != path[-1] and state.standing is Standing.GRANTED):
             continue
         over = state.expires_at is not None and state.expires_at <= moment
+        if over and state.beneath_id is not None:
+            return Standing.GRANTED.value
         return Standing.EXPIRED.value if over and state.standing is Standing.GRANTED else state.standing.value
     return None

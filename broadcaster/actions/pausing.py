@@ -62,7 +62,7 @@ def _acts(
     session: Session, token: str, address_id: int, end: datetime | None, now: datetime, evidence: Mapping[str, Json]
 ) -> list[NewConsent]:
     """Return what happens at one address: a pause that runs ends, another may begin; the same one said twice is one."""
-    running = choices.paused_until(session, address_id)
+    running = choices.paused_until(session, address_id, now=now)
     if running == end:
         return []
     actions = ([Action.RELEASED] if running else []) + ([Action.RESTRICTED] if end else [])

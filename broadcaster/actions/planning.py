@@ -159,6 +159,7 @@ def set_times(session: Session, plan: Plan, purpose_id: int, now: datetime) -> N
         found = windows.due(Place.of_key(key), plan.schedule, now=now)
         due[key] = found.value if isinstance(found, Reason) else found
     planning.set_due(session, due)
+    planning.mark_paused(session)
     if marketing:
         times = {at for at in due.values() if isinstance(at, datetime)}
         pacing.mark_reached(session, frequency_limits(session), times)

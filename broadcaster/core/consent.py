@@ -128,7 +128,10 @@ class ConsentEvent:
 
 @dataclass(slots=True)
 class State:
-    """Where consent stands for one (address, purpose), and the event that decided it."""
+    """Where consent stands for one (address, purpose), and the event that decided it.
+
+    ``beneath_id``: of a pause, the yes that holds again from its end (``expires_at``) on; None where there is none.
+    """
 
     purpose_id: int
     standing: Standing
@@ -136,6 +139,7 @@ class State:
     since: datetime
     basis: Basis
     expires_at: datetime | None
+    beneath_id: int | None = None
 
 
 def effective_time(claimed: datetime | None, received: datetime) -> datetime:
@@ -206,8 +210,17 @@ def _fold_one(purpose_id: int, ordered: Sequence[ConsentEvent], paths: Mapping[i
         else:
             _apply(now, event, purpose_id)
     if now.restrictions and (now.state is None or now.state.standing is not Standing.OBJECTED):
-        return _state(purpose_id, now.restrictions[-1])
+        return _held(purpose_id, now)
     return now.state
+
+
+def _held(purpose_id: int, now: _Standing) -> State:
+    """Return the state by the hold that ends last; what is ours to end ends after every pause."""
+    held = max(now.restrictions, key=lambda one: (one.expires_at is None, one.expires_at or one.occurred_at))
+    state = _state(purpose_id, held)
+    if held.expires_at is not None and now.state is not None and now.state.standing is Standing.GRANTED:
+        state.beneath_id = now.state.event_id
+    return state
 
 
 def _apply(now: _Standing, event: ConsentEvent, purpose_id: int) -> None:

@@ -93,4 +93,5 @@ def consent_rows(
 def state_row(address_id: int, state: State, event_id: int) -> Values:
     """Return the row of where consent stands by the event *event_id*."""
     since, until = stored(state.since), stored(state.expires_at)
-    return (address_id, state.purpose_id, state.standing.value, event_id, state.basis.value, since, until)
+    row = (address_id, state.purpose_id, state.standing.value, event_id, state.basis.value, since, until)
+    return (*row, state.beneath_id)

@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("entry_id", "commitment"),
     ),
     "consent_evidence": ("event_id", "body_ct", "salt", "rule"),
-    "consent_state": ("address_id", "purpose_id", "standing", "event_id", "basis", "since", "expires_at"),
+    "consent_state": ("address_id", "purpose_id", "standing", "event_id", "basis", "since", "expires_at", "beneath_id"),
 }
 
 

@@ -7,10 +7,11 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from broadcaster.core import consent, events
 from broadcaster.core.consent import ConsentEvent, State
@@ -20,7 +21,7 @@ from broadcaster.core.errors import NotFound
 from broadcaster.core.event_types import ConsentEvents
 from broadcaster.core.sealing import COLUMNS, Values
 from broadcaster.storage import bulk, log
-from broadcaster.storage.database import allocate, any_id, id_list
+from broadcaster.storage.database import allocate, any_id, id_list, sql
 from broadcaster.storage.tables import ConsentRecord, ConsentStanding, Purpose
 
 
@@ -156,6 +157,44 @@ def state_of(session: Session, address_id: int) -> dict[int, ConsentStanding]:
     """Return the states of one address by purpose."""
     found = session.exec(select(ConsentStanding).where(ConsentStanding.address_id == address_id)).all()
     return {row.purpose_id: row for row in found}
+
+
+#: The states of consent, where pauses that end by then count as over: what holds again is the yes beneath. Sub-queries,
+#: for hardly any row has one, and a join would let the engines think of reading all events.
+_BY_THEN = """(SELECT address_id, purpose_id,
+    CASE WHEN {over} THEN 'granted' ELSE standing END AS standing,
+    CASE WHEN {over} THEN beneath_id ELSE event_id END AS event_id,
+    CASE WHEN {over} THEN (SELECT y.basis FROM consent_event y WHERE y.id = beneath_id) ELSE basis END AS basis,
+    CASE WHEN {over} THEN (SELECT y.occurred_at FROM consent_event y WHERE y.id = beneath_id) ELSE since END AS since,
+    CASE WHEN {over} THEN (SELECT y.expires_at FROM consent_event y WHERE y.id = beneath_id) ELSE expires_at
+        END AS expires_at,
+    CASE WHEN {over} THEN expires_at END AS paused_until
+    FROM consent_state)"""
+#: As it is at the parameter ``now``.
+AT_NOW = _BY_THEN.format(over="beneath_id IS NOT NULL AND expires_at <= :now")
+#: As it is once every pause is over, with the end of each: who plans ahead compares it with the time of sending.
+AFTER_PAUSES = _BY_THEN.format(over="beneath_id IS NOT NULL")
+
+
+class StandingNow(NamedTuple):
+    """What stands at a moment, pauses that are over left out."""
+
+    purpose_id: int
+    standing: str
+    event_id: int
+    since: datetime
+    expires_at: datetime | None
+
+
+_STANDING_NOW = sql(
+    f"SELECT purpose_id, standing, event_id, since, expires_at FROM {AT_NOW} s WHERE address_id = :address", "now"
+).columns(since=UTCDateTime(), expires_at=UTCDateTime())
+
+
+def standing_at(session: Session, address_id: int, *, now: datetime) -> dict[int, StandingNow]:
+    """Return what stands at one address *now*, by purpose."""
+    found = session.connection().execute(_STANDING_NOW, {"address": address_id, "now": now})
+    return {row[0]: StandingNow(*row) for row in found}
 
 
 def pauses_over(session: Session, *, now: datetime, limit: int = 500) -> list[tuple[int, int]]:

@@ -94,7 +94,7 @@ _FACTS = """
     FROM step s JOIN address a ON a.id = s.address_id
         JOIN batch b ON b.id = s.batch_id AND b.lease_owner = :owner
         JOIN run r ON r.id = s.run_id JOIN campaign p ON p.id = r.campaign_id JOIN account k ON k.id = s.account_id
-        LEFT JOIN consent_state cs ON cs.address_id = s.address_id AND cs.purpose_id = s.purpose_id
+        LEFT JOIN {states} cs ON cs.address_id = s.address_id AND cs.purpose_id = s.purpose_id
     WHERE s.id {ids} AND s.state = 'planned'"""
 
 
@@ -108,10 +108,13 @@ def lock_addresses(session: Session, address_ids: Sequence[int]) -> None:
         session.connection().execute(statement, {"ids": array(sorted(address_ids))})
 
 
-def gate_facts(session: Session, step_ids: Sequence[int], *, above: Sequence[int], owner: str) -> list[GateFacts]:
+def gate_facts(
+    session: Session, step_ids: Sequence[int], *, above: Sequence[int], owner: str, now: datetime
+) -> list[GateFacts]:
     """Read the facts the gate decides on, after the locks are held; steps not ours or not planned are absent."""
-    statement = text(_FACTS.format(wider=consent.wider(above), ids=any_id(session))).columns(**_FACT_TYPES)
-    rows = session.connection().execute(statement, {"ids": id_list(session, step_ids), "owner": owner})
+    rule = _FACTS.format(wider=consent.wider(above), ids=any_id(session), states=consent.AT_NOW)
+    statement = sql(rule, "now").columns(**_FACT_TYPES)
+    rows = session.connection().execute(statement, {"ids": id_list(session, step_ids), "owner": owner, "now": now})
     return [GateFacts(*row) for row in rows.all()]
 
 

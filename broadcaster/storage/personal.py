@@ -104,7 +104,7 @@ HOLDINGS: dict[str, Holding] = {
     # consent: the ledger's skeleton stays, what opens it goes
     "consent_event": _nobody(_CONSENT_EVENT),
     "consent_evidence": _rows("event_id body_ct salt rule"),
-    "consent_state": _nobody("address_id purpose_id standing event_id basis since expires_at"),
+    "consent_state": _nobody("address_id purpose_id standing event_id basis since expires_at beneath_id"),
     "suppression": _nobody("id key_id digest channel reason created_at expires_at"),
     "optin_request": _skeleton(
         "id address_id purpose_id wording_id asked_with created_at expires_at confirmed_at",

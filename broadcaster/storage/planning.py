@@ -41,13 +41,13 @@ BATCH_STEPS = 500
 
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS plan_chunk (
     contact_id BIGINT PRIMARY KEY, address_id BIGINT, account_id BIGINT, channel TEXT, event_id BIGINT,
-    zone_key TEXT, country TEXT, rest_days BIGINT, reason TEXT, due_at {time})"""
+    zone_key TEXT, country TEXT, rest_days BIGINT, paused_until {time}, reason TEXT, due_at {time})"""
 STAGE = Table(
     "plan_chunk",
     MetaData(),
     *(Column(name, BigInteger) for name in ("contact_id", "address_id", "account_id", "event_id", "rest_days")),
     *(Column(name, String) for name in ("channel", "zone_key", "country", "reason")),
-    Column("due_at", UTCDateTime()),
+    *(Column(name, UTCDateTime()) for name in ("paused_until", "due_at")),
 )
 _CREATE_INDEX = "CREATE INDEX IF NOT EXISTS ix_plan_chunk_address ON plan_chunk (address_id)"
 
@@ -79,12 +79,12 @@ def open_stage(session: Session) -> None:
 #: Candidates: every usable (contact, address) of a range on the campaign's channels, with the reason against it.
 _CANDIDATES = """
     SELECT ca.contact_id, a.id AS address_id, lane.account_id, lane.channel, lane.rank AS lane_rank, ca.preferred,
-        s.event_id, s.basis, s.since, a.time_zones, a.country,
+        s.event_id, s.basis, s.since, s.paused_until, a.time_zones, a.country,
         CASE WHEN NOT lane.usable THEN 'no_account' ELSE {refusal} END AS reason
     FROM contact_address ca JOIN address a ON a.id = ca.address_id
         JOIN ({lanes}) lane ON lane.channel = a.channel
             AND (a.account_id IS NULL OR a.account_id = lane.account_id)
-        LEFT JOIN consent_state s ON s.address_id = a.id AND s.purpose_id = :purpose
+        LEFT JOIN {states} s ON s.address_id = a.id AND s.purpose_id = :purpose
     WHERE ca.contact_id > :low AND ca.contact_id <= :high AND ca.valid_to IS NULL"""
 
 _CANDIDATE_COLUMNS = [
@@ -97,12 +97,14 @@ _CANDIDATE_COLUMNS = [
     "event_id",
     "basis",
     "since",
+    "paused_until",
     "time_zones",
     "country",
     "reason",
 ]
 CHOICE_COLUMNS = (
     *("contact_id", "address_id", "account_id", "channel", "event_id", "zone_key", "country", "rest_days"),
+    "paused_until",
     "reason",
 )
 
@@ -119,14 +121,16 @@ def choose(
 ) -> Choice:
     """Return the query that gives each member of a range its address, or the one reason against it.
 
-    One row per member: an allowed candidate before a refused one, the preferred channel first, then the campaign's
-    order. Parameters ``low`` and ``high`` bound the contact ids (low < id <= high).
+    One row per member: an allowed candidate before a refused one, one that is not paused before one that is, the
+    preferred channel first, then the campaign's order. Whether a pause is over by then is asked of the send time
+    (``mark_paused``). Parameters ``low`` and ``high`` bound the contact ids (low < id <= high).
     """
     member = _members(rule, exclude)
     values: dict[str, Any] = {f"channel{n}": lane.channel for n, lane in enumerate(lanes)}
-    statement = _CANDIDATES.format(refusal=consent.refusal_case(above), lanes=_lanes(lanes))
+    refusal = consent.refusal_case(above)
+    statement = _CANDIDATES.format(refusal=refusal, lanes=_lanes(lanes), states=consent.AFTER_PAUSES)
     bound = sql(statement, "now").bindparams(**values, purpose=purpose_id, now=now)
-    types = {"since": UTCDateTime()}
+    types = {"since": UTCDateTime(), "paused_until": UTCDateTime()}
     k = bound.columns(*(column(name, types.get(name)) for name in _CANDIDATE_COLUMNS)).cte("candidate")
     m = member.c
     country = func.coalesce(m.country, k.c.country)
@@ -134,6 +138,7 @@ def choose(
     zone = func.coalesce(m.time_zone, "") + "|" + func.coalesce(k.c.time_zones, "") + "|"
     order = (
         case((and_(against.is_(None), k.c.address_id.is_not(None)), 0), else_=1),
+        case((k.c.paused_until.is_(None), 0), else_=1),
         case((k.c.channel == m.preferred_channel, 0), else_=1),
         k.c.lane_rank,
         case((k.c.preferred, 0), else_=1),
@@ -152,6 +157,7 @@ def choose(
             (zone + func.coalesce(country, "") + "|" + func.coalesce(m.part_of_day, "")).label("zone_key"),
             country.label("country"),
             m.rest_days.label("rest_days"),
+            k.c.paused_until,
             reason.label("reason"),
             func.row_number().over(partition_by=m.id, order_by=order).label("place"),
         )
@@ -233,6 +239,14 @@ def set_due(session: Session, due: Mapping[str, datetime | str]) -> None:
     for key, value in due.items():
         statement = refused if isinstance(value, str) else timed
         session.connection().execute(statement, {"key": key, "due": value})
+
+
+_MARK_PAUSED = text("UPDATE plan_chunk SET reason = 'restricted' WHERE reason IS NULL AND paused_until > due_at")
+
+
+def mark_paused(session: Session) -> None:
+    """Refuse the staged members whose pause is not over at their send time."""
+    session.connection().execute(_MARK_PAUSED)
 
 
 _DELIVERIES = sql(

@@ -256,6 +256,6 @@ def _stored_states(session: Session, address_ids: Sequence[int]) -> dict[int, di
     query = text(f"SELECT * FROM consent_state WHERE address_id {any_id(session)}").columns(*table.c)
     for row in session.connection().execute(query, {"ids": id_list(session, address_ids)}):
         standing, basis = Standing(row.standing), Basis(row.basis)
-        state = State(row.purpose_id, standing, row.event_id, row.since, basis, row.expires_at)
+        state = State(row.purpose_id, standing, row.event_id, row.since, basis, row.expires_at, row.beneath_id)
         found[row.address_id][row.purpose_id] = state
     return found

@@ -243,6 +243,48 @@ def test_a_pause_is_ended_by_the_person_or_by_its_day(actor: Actor, minutes: flo
     assert standing(event(Action.GRANTED), pause, event(Action.RELEASED, minutes, actor=actor)) is expected
 
 
+_told = st.tuples(
+    st.sampled_from([Action.GRANTED, Action.CONFIRMED, Action.WITHDRAWN, Action.OBJECTED, Action.EXPIRED]),
+    st.sampled_from([OFFERS, OFFERS, MARKETING]),
+)
+_pause = st.tuples(st.just(Action.RESTRICTED), st.sampled_from([OFFERS, MARKETING]))
+
+
+@settings(max_examples=300)
+@given(acts=st.lists(st.tuples(_told | _pause, st.integers(0, 500), st.integers(1, 400)), min_size=1, max_size=8))
+def test_the_yes_beneath_a_pause_is_what_stands_once_it_is_released(
+    acts: list[tuple[tuple[Action, int], int, int]],
+) -> None:
+    told = [
+        event(
+            action,
+            minutes,
+            purpose_id=OFFERS if action in GRANTS else purpose,
+            expires_at=T + timedelta(minutes=minutes + lasts) if action is Action.RESTRICTED else None,
+            clock=OUR_CLOCK,
+            source=Source.PREFERENCE_PAGE,
+        )
+        for (action, purpose), minutes, lasts in acts
+    ]
+    over = event(Action.RELEASED, 1000, purpose_id=MARKETING, actor=Actor.SYSTEM, clock=OUR_CLOCK)
+    released = fold([*told, over], paths=PATHS).get(OFFERS)
+    paused = fold(told, paths=PATHS).get(OFFERS)
+    if paused is not None and paused.standing is Standing.RESTRICTED:
+        yes = released is not None and released.standing is Standing.GRANTED
+        assert paused.beneath_id == (released.event_id if released is not None and yes else None)
+        ends = [one.expires_at for one in told if one.action is Action.RESTRICTED and one.expires_at is not None]
+        assert paused.expires_at == max(ends), "it is over when the last of them is"
+    elif paused is not None:
+        assert paused.beneath_id is None
+
+
+def test_a_hold_of_ours_beside_a_pause_has_no_end() -> None:
+    hold = event(Action.RESTRICTED, 10, actor=Actor.STAFF, source=Source.CALL)
+    pause = event(Action.RESTRICTED, 20, expires_at=T + timedelta(minutes=60))
+    state = fold([event(Action.GRANTED), hold, pause], paths=PATHS)[OFFERS]
+    assert (state.event_id, state.expires_at, state.beneath_id) == (hold.id, None, None)
+
+
 @pytest.mark.parametrize("actor", [Actor.PERSON, Actor.SYSTEM])
 def test_a_hold_of_ours_is_not_ended_by_the_person_or_the_clock(actor: Actor) -> None:
     told = [event(Action.GRANTED), event(Action.RESTRICTED, 10), event(Action.RELEASED, 20, actor=actor)]

@@ -82,6 +82,7 @@ class ConsentStanding(SQLModel, table=True):
     basis: str
     since: datetime
     expires_at: datetime | None = None
+    beneath_id: int | None = ref("consent_event.id", null=True)  #: the yes beneath a pause (``core.consent.State``)
 
 
 class Suppression(SQLModel, table=True):

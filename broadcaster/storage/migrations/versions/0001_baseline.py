@@ -929,6 +929,7 @@ def upgrade() -> None:
         sa.Column("basis", AutoString(), nullable=False),
         sa.Column("since", UTCDateTime(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=True),
+        sa.Column("beneath_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.CheckConstraint(
             "basis IN ('b2b_interest', 'consent', 'contract', 'soft_opt_in')", name=op.f("ck_consent_state_basis")
         ),
@@ -937,6 +938,7 @@ def upgrade() -> None:
             name=op.f("ck_consent_state_standing"),
         ),
         sa.ForeignKeyConstraint(["address_id"], ["address.id"], name=op.f("fk_consent_state_address_id")),
+        sa.ForeignKeyConstraint(["beneath_id"], ["consent_event.id"], name=op.f("fk_consent_state_beneath_id")),
         sa.ForeignKeyConstraint(["event_id"], ["consent_event.id"], name=op.f("fk_consent_state_event_id")),
         sa.ForeignKeyConstraint(["purpose_id"], ["purpose.id"], name=op.f("fk_consent_state_purpose_id")),
         sa.PrimaryKeyConstraint("address_id", "purpose_id", name=op.f("pk_consent_state")),
