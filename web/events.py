@@ -123,6 +123,8 @@ def actor(name: str, names: Mapping[int, str]) -> str:
 
 def _changed(body: Mapping[str, Any]) -> str:
     thing = THINGS.get(body["what"], str(body["what"]))
+    if not body["id"]:
+        return _("%(thing)s: %(verb)s", thing=thing, verb=_verb(body))
     return _("%(thing)s %(id)s: %(verb)s", thing=thing, id=body["id"], verb=_verb(body))
 
 

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
 import flask_babel  # type: ignore[import-untyped]
+from babel.dates import format_interval
 from flask import Flask, request
 
 from broadcaster.actions.staff import LANGUAGES
@@ -25,7 +26,7 @@ def install(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     flask_babel.Babel(app, locale_selector=_locale, timezone_selector=time_zone)
     app.jinja_env.globals.update(language=language, time_zone=time_zone, language_names=NAMES)
-    app.jinja_env.filters.update(moment=moment, day=day, number=number, percent=percent, money=money)
+    app.jinja_env.filters.update(moment=moment, day=day, until=until, number=number, percent=percent, money=money)
 
 
 def language() -> str:
@@ -73,6 +74,11 @@ def moment(value: datetime | None, form: str = "") -> str:
 def day(value: Any, form: str = "medium") -> str:
     """Return a date in the person's language, nothing for None."""
     return "" if value is None else str(flask_babel.format_date(value, form))
+
+
+def until(first: date, last: date) -> str:
+    """Return days from one to another, both included, in the person's language; one day where they are the same."""
+    return format_interval(first, last, "yMMMd", locale=flask_babel.get_locale())
 
 
 def number(value: float) -> str:

@@ -40,6 +40,11 @@ PROBLEMS = {
     "email_invalid": _l("This is not an e-mail address."),
     "erase_first": _l("Erase the person, or say that it was refused and why."),
     "group_empty": _l("Nobody is in this group."),
+    "closed_already": _l("These days are closed already."),
+    "closed_too_far": _l("At most a year at once, and five years ahead."),
+    "label_length": _l("Between 1 and 80 characters."),
+    "closed_past": _l("These days are over."),
+    "closed_range": _l("The last day is not before the first."),
     "in_the_past": _l("This moment lies in the past."),
     "language_code": _l("Write languages as codes: en, fr."),
     "language_unwritten": _l("Write the template in this language first."),
@@ -98,6 +103,8 @@ FIELD_PROBLEMS = {
     "less_than": _l("This number is too large."),
     "less_than_equal": _l("This number is too large."),
     "control_character": _l("Line breaks and control characters are not allowed here."),
+    "date_from_datetime_parsing": _l("This is not a day."),
+    "date_from_datetime_inexact": _l("This is not a day."),
     "url_parsing": _l("This is not a web address."),
 }
 _FIELD_OTHER = _l("This is not valid.")

@@ -9,7 +9,7 @@ from broadcaster.actions.organisation import setting, time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import calendar, schedule
 from broadcaster.core.calendar import Day, Month
-from broadcaster.storage import campaigns
+from broadcaster.storage import campaigns, closed_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,6 @@ def calendar_of(runtime: Runtime, told: str = "") -> Calendar:
         month = Month.read(told) if told else Month(today.year, today.month)
         countries = dict.fromkeys([setting(session, "default_region"), *sorted(setting(session, "windows"))])
         known = campaigns.between(session, *calendar.span(month))
-        return Calendar(month, zone, today, tuple(calendar.days(month, known, zone=zone, countries=[*countries])))
+        own = closed_days.every(session, since=month.first)
+        days = calendar.days(month, known, zone=zone, countries=[*countries], own=own)
+        return Calendar(month, zone, today, tuple(days))

@@ -21,14 +21,15 @@ from broadcaster.actions.forecast_words import Judge, content_problems, facts_of
 from broadcaster.actions.organisation import setting, time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
-from broadcaster.core import estimate
+from broadcaster.core import estimate, schedule
 from broadcaster.core.campaigns import CampaignState, Plan
+from broadcaster.core.closed import EVERYWHERE, Closed, between
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.estimate import Hours
 from broadcaster.core.schedule import country_zones
 from broadcaster.core.templates_lint import Problem
-from broadcaster.storage import consent, warmups
+from broadcaster.storage import closed_days, consent, warmups
 from broadcaster.storage import forecast as rows
 from broadcaster.storage import planning as stage
 from broadcaster.storage.forecast import Tally
@@ -163,11 +164,15 @@ def forecast(
                     progress(high, draft.last_id)
         now = runtime.db.now(session) if draft is None else draft.now
         found = launch_problems(session, campaign, now=now)
-        return _result(session, campaign, totals, found, now)
+        begins = now if draft is None else max(draft.plan.schedule.start or now, now)
+        return _result(session, campaign, totals, found, now=now, begins=begins)
 
 
-def _result(session: Session, campaign: Campaign, totals: _Totals, found: list[Problem], now: datetime) -> Forecast:
-    loads = totals.loads(session, _hours(session, campaign, totals))
+def _result(
+    session: Session, campaign: Campaign, totals: _Totals, found: list[Problem], *, now: datetime, begins: datetime
+) -> Forecast:
+    windows = Windows.load(session, marketing=consent.is_marketing(session, campaign.purpose_id))
+    loads = totals.loads(session, _hours(session, windows, totals))
     will, wont = sum(one.messages for one in loads), totals.reasons.total()
     ends = max((one.finish_at for one in loads), default=None)
     found += _remarks(campaign, totals, will, ends)
@@ -189,13 +194,20 @@ def _result(session: Session, campaign: Campaign, totals: _Totals, found: list[P
         first_at=min((one.first_at for one in loads), default=None),
         last_at=max((one.last_at for one in loads), default=None),
         finish_at=ends,
+        closed=_closed(session, totals, begins, ends) if windows.apply and ends is not None else (),
         problems=tuple(sorted(found, key=lambda one: not one.blocking)),
     )
 
 
-def _hours(session: Session, campaign: Campaign, totals: _Totals) -> Hours:
+def _closed(session: Session, totals: _Totals, begins: datetime, ends: datetime) -> tuple[Closed, ...]:
+    """Return the organisation's closed days in the way of those who get it."""
+    where = schedule.zone(time_zone(session))
+    found = between(closed_days.every(session), begins.astimezone(where).date(), ends.astimezone(where).date())
+    return tuple(one for one in found if one.country == EVERYWHERE or totals.countries[0][one.country])
+
+
+def _hours(session: Session, windows: Windows, totals: _Totals) -> Hours:
     """Return the hours of the country most people who get it live in: they stand for those of all the others."""
-    windows = Windows.load(session, marketing=consent.is_marketing(session, campaign.purpose_id))
     known = [(people, country) for country, people in totals.countries[1].items() if country_zones(country)]
     country = max(known)[1] if known else str(setting(session, "default_region"))
     own = time_zone(session)

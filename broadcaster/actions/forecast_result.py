@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from broadcaster.core.closed import Closed
 from broadcaster.core.templates_lint import Problem
 
 
@@ -60,7 +61,8 @@ class Fallback:
 class Forecast:
     """What a campaign would come to if it were planned now. ``will_get + will_not == audience``, by every table too.
 
-    ``by_reason`` tells why not, one reason per person. ``""`` stands for a country, channel or language not known.
+    ``by_reason`` tells why not, one reason per person; ``closed`` which of our own closed days lie in its way. ``""``
+    stands for a country, channel or language not known.
     """
 
     campaign_id: int
@@ -80,6 +82,7 @@ class Forecast:
     first_at: datetime | None
     last_at: datetime | None
     finish_at: datetime | None
+    closed: tuple[Closed, ...]
     problems: tuple[Problem, ...]
 
     @property

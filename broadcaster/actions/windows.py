@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,12 @@ from sqlmodel import Session
 from broadcaster.actions.organisation import setting
 from broadcaster.core import estimate, schedule
 from broadcaster.core.campaigns import Schedule
+from broadcaster.core.closed import EVERYWHERE, by_country
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.estimate import Hours
 from broadcaster.core.schedule import Window
+from broadcaster.storage import closed_days
 
 
 class Place(NamedTuple):
@@ -49,13 +51,15 @@ class Windows:
     """The hours of one run: those of each country, or none for messages that are no marketing. Equal to itself only."""
 
     own: Mapping[str, Window]
+    closed: Mapping[str, frozenset[date]]  #: the organisation's own days, by country
     apply: bool
 
     @classmethod
     def load(cls, session: Session, *, marketing: bool) -> Windows:
         """Read the organisation's hours; a demonstration installation has none."""
         own = {country: window_of(country, given) for country, given in setting(session, "windows").items()}
-        return cls(own=own, apply=marketing and not setting(session, "demo"))
+        closed = by_country(closed_days.every(session))
+        return cls(own=own, closed=closed, apply=marketing and not setting(session, "demo"))
 
     def hours(self, place: Place) -> Hours:
         """Return the hours in which people of one place may be written to."""
@@ -90,7 +94,8 @@ class Windows:
 
     def _window(self, place: Place) -> tuple[str, Window]:
         country = (place.country or "").upper()
-        return country, schedule.narrowed(schedule.window_for(country, self.own), place.part_of_day)
+        window = schedule.narrowed(schedule.window_for(country, self.own), place.part_of_day)
+        return country, replace(window, closed=self.closed.get(country, self.closed[EVERYWHERE]))
 
     @staticmethod
     def _wanted(place: Place, plan: Schedule) -> datetime | None:

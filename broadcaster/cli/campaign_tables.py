@@ -19,6 +19,7 @@ from broadcaster.actions.report_person import Explanation
 from broadcaster.actions.reports import Report
 from broadcaster.cli.context import show
 from broadcaster.core import schedule as schedules
+from broadcaster.core.closed import EVERYWHERE, Closed
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.reason_words import Language, why
 from broadcaster.storage.named import everyone, find
@@ -106,7 +107,7 @@ def print_rows(what: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -
 
 def print_calendar(found: Calendar, *, as_json: bool) -> None:
     """Print the days of a month on which there is something."""
-    days = [told(one) for one in found.days if one.entries or one.closed]
+    days = [told(one) for one in found.days if one.entries or one.closed or one.own]
     if as_json:
         print_json({"month": str(found.month), "zone": found.zone, "days": days})
         return
@@ -114,9 +115,16 @@ def print_calendar(found: Calendar, *, as_json: bool) -> None:
     for one in found.days:
         if one.closed:
             click.echo(f"{one.day}  public holiday in {', '.join(one.closed)}")
+        for own_day in one.own:
+            click.echo(f"{one.day}  {closed_words(own_day)}")
         for entry in one.entries:
             own = ", in each person's own time" if entry.local else ""
             click.echo(f"{one.day}  {entry.at:%H:%M}  {entry.state:<9}  {entry.campaign_id}  {entry.name}{own}")
+
+
+def closed_words(one: Closed) -> str:
+    """Say which of our own closed days it is."""
+    return f"closed{'' if one.country == EVERYWHERE else f' in {one.country}'}: {one.label}"
 
 
 def print_people(page: Page, *, as_json: bool) -> None:
@@ -151,6 +159,8 @@ def print_forecast(found: Forecast, *, as_json: bool) -> None:
         click.echo(f"cost: {money}")
     if found.first_at is not None and found.finish_at is not None:
         click.echo(f"from {found.first_at:%Y-%m-%d %H:%M} to about {found.finish_at:%Y-%m-%d %H:%M} UTC")
+    for away in found.closed:
+        click.echo(f"{away.first} to {away.last}: {closed_words(away)}")
 
 
 def print_report(found: Report, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""A month of campaigns: what went out, what will, day by day in one zone, and the public holidays in between."""
+"""A month of campaigns: what went out, what will, day by day in one zone, and the closed days in between."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from broadcaster.core import schedule
 from broadcaster.core.campaigns import CampaignState, Plan
+from broadcaster.core.closed import Closed, between
 from broadcaster.core.errors import InvalidInput
 
 _DAY = timedelta(days=1)
@@ -61,10 +62,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day; ``closed`` names the countries (ISO 3166) where it is a public holiday."""
+    """One day; ``closed`` names the countries (ISO 3166) where it is a public holiday, ``own`` our own closed days."""
 
     day: date
     closed: tuple[str, ...]
+    own: tuple[Closed, ...]
     entries: tuple[Entry, ...]
 
 
@@ -87,14 +89,22 @@ def span(month: Month) -> tuple[datetime, datetime]:
     return first - _DAY, first + 32 * _DAY
 
 
-def days(month: Month, known: Iterable[Known], *, zone: str, countries: Sequence[str]) -> list[Day]:
-    """Return the days of a month on the clocks of *zone*; *countries*: those whose public holidays are marked."""
+def days(
+    month: Month, known: Iterable[Known], *, zone: str, countries: Sequence[str], own: Sequence[Closed] = ()
+) -> list[Day]:
+    """Return the days of a month on the clocks of *zone*.
+
+    *countries*: those whose public holidays are marked; *own*: the organisation's closed days.
+    """
     found: dict[date, list[Entry]] = {day: [] for day in month.days()}
     for one in known:
         for entry in _entries(one, month, zone):
             if entry.at.date() in found:
                 found[entry.at.date()].append(entry)
-    return [Day(day, _closed(day, countries), tuple(sorted(some, key=_order))) for day, some in found.items()]
+    return [
+        Day(day, _closed(day, countries), tuple(between(own, day, day)), tuple(sorted(some, key=_order)))
+        for day, some in found.items()
+    ]
 
 
 def _order(entry: Entry) -> tuple[datetime, int]:

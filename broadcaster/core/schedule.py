@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from importlib.metadata import version
 from importlib.resources import files
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from broadcaster.core.errors import InvalidInput
 HORIZON = timedelta(days=60)  #: no opening within this is no opening
 _DAY = timedelta(days=1)
 MONDAY_TO_SATURDAY = (0, 1, 2, 3, 4, 5)
+HOLIDAY_SOURCE = f"python-holidays {version('holidays')}"  #: on whose word public holidays rest
 
 
 class NoTimeZone(InvalidInput):
@@ -34,7 +36,8 @@ class NoTimeZone(InvalidInput):
 class Window:
     """Hours of a day, local time, in which marketing may be sent: from *opens*, until just before *closes*.
 
-    ``days`` counts Monday as 0. ``source`` says on whose word the hours rest.
+    ``days`` counts Monday as 0. ``closed``: the organisation's own days, on top of public holidays. ``source`` says on
+    whose word the hours rest.
     """
 
     opens: time
@@ -42,6 +45,7 @@ class Window:
     days: tuple[int, ...] = MONDAY_TO_SATURDAY
     on_public_holidays: bool = False
     source: str = ""
+    closed: frozenset[date] = frozenset()
 
     def __post_init__(self) -> None:
         if self.opens >= self.closes or self.opens.tzinfo is not None or self.closes.tzinfo is not None:
@@ -181,11 +185,20 @@ def _instants(day: date, at: time, where: ZoneInfo) -> tuple[datetime, datetime]
 @lru_cache(maxsize=4096)
 def public_holidays(country: str, year: int, subdivision: str | None = None) -> frozenset[date]:
     """Return the public holidays of *country*; none if no calendar is known, the nation's if the part is unknown."""
+    return frozenset(holiday_names(country, year, subdivision=subdivision))
+
+
+def holiday_names(
+    country: str, year: int, *, subdivision: str | None = None, language: str | None = None
+) -> dict[date, str]:
+    """Return the names of the public holidays of *country* by day, in *language* where the calendar speaks it."""
     calendars = holidays.list_supported_countries(include_aliases=False)
     if country not in calendars:
-        return frozenset()
+        return {}
     part = subdivision if subdivision in calendars[country] else None
-    return frozenset(holidays.country_holidays(country, subdiv=part, years=year))
+    speaks = holidays.country_holidays(country).supported_languages if language else ()
+    spoken = next((one for one in speaks if one.partition("_")[0] == language), None)
+    return dict(holidays.country_holidays(country, subdiv=part, years=year, language=spoken))
 
 
 Span = tuple[datetime, datetime]  #: open from the first instant until just before the second, UTC
@@ -193,7 +206,7 @@ Span = tuple[datetime, datetime]  #: open from the first instant until just befo
 
 def _open_hours(day: date, where: ZoneInfo, window: Window, country: str, subdivision: str | None) -> Span | None:
     """Return when *window* is open on the local *day*, or ``None``."""
-    if day.weekday() not in window.days:
+    if day.weekday() not in window.days or day in window.closed:
         return None
     if not window.on_public_holidays and day in public_holidays(country, day.year, subdivision):
         return None

@@ -13,6 +13,7 @@ from broadcaster.actions.choosing import Done
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
 from broadcaster.core.campaigns import Schedule
+from broadcaster.core.closed import by_country
 from tests.actions.behind import Behind
 from tests.factories import ACTOR
 
@@ -55,7 +56,7 @@ def test_an_address_that_several_use_shows_and_changes_nobodys_preferences(behin
 
 @pytest.mark.parametrize("part,hour", [("afternoon", 12), ("evening", 17), ("morning", 8)])
 def test_a_message_waits_for_the_part_of_the_day_somebody_likes(part: str, hour: int) -> None:
-    windows = Windows(own={}, apply=True)
+    windows = Windows(own={}, closed=by_country(()), apply=True)
     night = datetime(2026, 11, 24, 2, tzinfo=UTC)  # a Tuesday
     wish = Place.of_key(f"Europe/Paris||FR|{part}")
     due = windows.due(wish, Schedule(), now=night)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from broadcaster.actions import loop, planning
+from broadcaster.actions import closed_days, loop, planning
 from broadcaster.actions.runtime import Runtime
 from broadcaster.cli.audiences import audiences
 from broadcaster.cli.campaigns import campaigns
 from broadcaster.cli.templates import templates
+from broadcaster.core.closed import Closed
 from broadcaster.core.errors import BroadcasterError, Conflict, InvalidInput, NotFound
 from tests import factories
 
@@ -218,6 +220,17 @@ def test_templates_are_checked_and_shown(terminal: Terminal) -> None:
     assert "optout_missing" in [one["code"] for one in found["problems"]]
     with pytest.raises(InvalidInput):
         terminal.run(templates, *again, terminal.file({"sms": {"text": "x"}}))
+
+
+def test_the_calendar_names_our_own_closed_days(runtime: Runtime, tmp_path: Path) -> None:
+    with runtime.db.reading() as session:
+        day = runtime.db.now(session).date() + timedelta(days=1)
+    closed_days.add(runtime, Closed("CH", day, day, "Inventory"), actor=factories.ACTOR)
+    month = f"{day:%Y-%m}"
+    terminal = Terminal(runtime, tmp_path)
+    assert f"{day}  closed in CH: Inventory" in terminal.run(campaigns, "calendar", "--month", month)
+    [told] = [one["own"] for one in terminal.json(campaigns, "calendar", "--month", month)["days"] if one["own"]]
+    assert told == [{"country": "CH", "first": f"{day}", "last": f"{day}", "label": "Inventory"}]
 
 
 def test_the_calendar_as_text_and_as_json(runtime: Runtime, tmp_path: Path) -> None:
