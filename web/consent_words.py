@@ -41,6 +41,7 @@ EVIDENCE = {
     "network": _l("Network"),
     "agent": _l("Browser"),
     "scope": _l("Extent"),
+    "scope_rule": _l("Rule of the extent"),
     "file": _l("File"),
     "line": _l("Line"),
     "provider_code": _l("Provider's code"),

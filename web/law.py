@@ -11,7 +11,7 @@ from broadcaster.core.law import rows
 from web import vocabulary
 from web.access import Area, require
 from web.context import runtime
-from web.language import _, _l
+from web.language import _, _l, day
 
 pages = Blueprint("law", __name__)
 BASES = {
@@ -31,11 +31,17 @@ CERTAINTIES = {
     "known": (_l("known, not read again"), "yellow"),
     "contested": (_l("contested: ask counsel"), "red"),
 }
+SCOPES = {
+    "channel": _l("all marketing on its channel"),
+    "categories": _l("all that rests on consent on its channel"),
+    "everywhere": _l("all marketing on every channel"),
+}
 WHAT = {
     "basis": _l("What one may rest on"),
     "age": _l("Age"),
     "inactivity": _l("Silence"),
     "footer": _l("In each message"),
+    "stop": _l("Reach of a stop"),
     "sender": _l("Senders"),
 }
 
@@ -79,5 +85,11 @@ def _says(row: law_view.ShownRow) -> str:
             return _("After %(months)s months without an act of theirs it has run out.", months=facts["months"])
         case "footer":
             return ", ".join(str(PARTS[one]) for one in facts["parts"])
+        case "stop":
+            return _(
+                "From %(day)s a stop that names nothing closes %(what)s.",
+                day=day(facts["since"]),
+                what=SCOPES[facts["scope"]],
+            )
         case _:
             return _("No marketing from numbers that begin with %(numbers)s.", numbers=", ".join(facts["refused"]))

@@ -53,7 +53,7 @@ def stop(
             return None
         steps = {address_id: credited(session, found.step_id, address_id)}
         recorded = stop_in(
-            runtime, session, [address_id], Stop(token, refused, Source.PREFERENCE_PAGE, evidence, steps)
+            runtime, session, [(address_id, refused)], Stop(token, Source.PREFERENCE_PAGE, evidence, steps)
         )
     consent_actions.wait_out(runtime, recorded)
     return Done.STOPPED

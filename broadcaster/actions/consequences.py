@@ -12,6 +12,7 @@ from typing import Protocol
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
+from broadcaster.actions import stopping
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
@@ -39,27 +40,34 @@ def of_results(runtime: Runtime, results: Sequence[tuple[Sent, CallResult]]) -> 
     with runtime.db.transaction("provider") as session:
         if blocked:
             acts = [
-                block(runtime, session, sent.step_id, sent.address_id, result.provider_code) for sent, result in blocked
+                act
+                for sent, result in blocked
+                for act in block(runtime, session, sent.step_id, sent.address_id, result.provider_code)
             ]
             consent_actions.record_in(runtime, session, acts)
         for sent, result in sorted(dead, key=lambda pair: pair[0].address_id):
             mark_invalid(runtime, session, sent.address_id, result.provider_code or "unreachable")
 
 
-def block(runtime: Runtime, session: Session, step_id: int, address_id: int, code: str | None) -> NewConsent:
+def block(runtime: Runtime, session: Session, step_id: int, address_id: int, code: str | None) -> list[NewConsent]:
     """Return the refusal that a provider's "blocked" or "opted out" is."""
-    return NewConsent(
-        key=hashlib.sha256(f"step:{step_id}:blocked".encode()).digest(),
-        address_id=address_id,
-        purpose_id=consent.purpose_id(session, "marketing"),
-        action=Action.OBJECTED,
-        actor=Actor.PROVIDER,
-        source=Source.PROVIDER,
-        occurred_at=runtime.db.now(session),
-        clock=OUR_CLOCK,
-        evidence={"provider_code": code, "step_id": step_id},
-        step_id=step_id,
-    )
+    now, marketing = runtime.db.now(session), consent.purpose_id(session, "marketing")
+    closing = stopping.widened(session, session.get_one(Address, address_id), [(address_id, marketing)], now=now)
+    return [
+        NewConsent(
+            key=hashlib.sha256(f"step:{step_id}:blocked:{closed}:{purpose_id}".encode()).digest(),
+            address_id=closed,
+            purpose_id=purpose_id,
+            action=stopping.action(session, purpose_id),
+            actor=Actor.PROVIDER,
+            source=Source.PROVIDER,
+            occurred_at=now,
+            clock=OUR_CLOCK,
+            evidence={"provider_code": code, "step_id": step_id, **closing.evidence()},
+            step_id=step_id if closed == address_id else None,
+        )
+        for closed, purpose_id in closing.pairs
+    ]
 
 
 def mark_invalid(runtime: Runtime, session: Session, address_id: int, code: str) -> Recorded | None:

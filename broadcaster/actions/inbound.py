@@ -140,11 +140,9 @@ def _answered_again(session: Session, address: Address, event: Inbound) -> Recor
     """An event that was here before: if it may have been a refusal, its answer too waits for what is on the wire."""
     if event.kind not in _MAY_REFUSE:
         return None
-    marketing = consent.purpose_id(session, "marketing")
     recorded = Recorded(repeated=1)
-    below = [one for one, path in consent.paths(session).items() if marketing in path]
     for address_id in consent_history.addresses_beside(session, address.id):
-        recorded.closed[address_id].update(below)
+        recorded.closed[address_id].update(consent.paths(session))
     return recorded
 
 

@@ -17,7 +17,7 @@ from broadcaster.core.schedule import country_zones
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """One row. ``what`` is basis, age, inactivity, footer or sender; ``facts`` are its own values."""
+    """One row. ``what`` is basis, age, inactivity, footer, stop or sender; ``facts`` are its own values."""
 
     what: str
     place: str
@@ -63,6 +63,9 @@ def _all(told: Rules) -> Iterator[ShownRow]:
         yield _row("inactivity", idle, f"run out after {idle.months} months of silence", months=idle.months)
     for footer in told.footer:
         yield _row("footer", footer, " and ".join(footer.parts), parts=footer.parts)
+    for stop in told.stop:
+        scope, since = stop.scope.value, stop.since
+        yield _row("stop", stop, f"a stop that names nothing closes {scope} from {since}", scope=scope, since=since)
     for sender in told.sender:
         yield _row(
             "sender", sender, f"no marketing from {', '.join(sender.refused)}; {sender.use}", refused=sender.refused

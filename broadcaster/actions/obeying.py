@@ -9,11 +9,22 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import consequences, contacts, double_optin, joining, messages, quoting, reaching, signups
+from broadcaster.actions import (
+    consequences,
+    contacts,
+    double_optin,
+    joining,
+    messages,
+    quoting,
+    reaching,
+    signups,
+    stopping,
+)
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.own_words import rule_of
 from broadcaster.actions.reaching import Reach
 from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.stopping import Closing
 from broadcaster.actions.told import Told
 from broadcaster.core import keywords
 from broadcaster.core.consent import OUR_CLOCK, REFUSALS, Action, Actor, ConsentEvent, Source, Standing, State, fold
@@ -22,7 +33,7 @@ from broadcaster.core.messages import InboundKind
 from broadcaster.core.replies import ReplyKind, Word
 from broadcaster.storage import consent, conversations, optin
 from broadcaster.storage.consent import NewConsent
-from broadcaster.storage.tables import Conversation, Message, OptInRequest
+from broadcaster.storage.tables import Address, Conversation, Message, OptInRequest
 
 #: An unclear message pauses marketing; if nobody decides in this time, it counts as a refusal.
 REVIEW = timedelta(hours=72)
@@ -57,24 +68,35 @@ def _text(told: Told) -> Recorded | None:
 
 
 def _refused(told: Told, kept: Message, decision: Decision, reach: Reach) -> Recorded:
-    if not reach.addresses:  # they named a channel on which we do not know them: a person has to look
+    if not reach.closing.pairs:  # they named a channel on which we do not know them: a person has to look
         return _in_doubt(told, kept, decision)
-    acts = [
-        told.act(
-            reach.action,
-            purpose_id,
-            actor=Actor.PERSON,
-            source=Source.KEYWORD,
-            rule=decision.rule,
-            address_id=address_id,
-            scope=decision.scope.value,
-        )
-        for address_id in reach.addresses
-        for purpose_id in reach.purposes
-    ]
+    acts = _acts(told, reach.closing, source=Source.KEYWORD, rule=decision.rule, scope=decision.scope.value)
     recorded = told.record(*acts)
     _answer(told, kept, reach.reply, **reach.names)
     return recorded
+
+
+def _acts(
+    told: Told, closing: Closing, *, source: Source, actor: Actor = Actor.PERSON, **evidence: str
+) -> list[NewConsent]:
+    """Return the consent events that a stop is, each with the rule of how far it reaches."""
+    return [
+        told.act(
+            stopping.action(told.session, purpose_id),
+            purpose_id,
+            actor=actor,
+            source=source,
+            address_id=address_id,
+            scope_rule=closing.rule,
+            **evidence,
+        )
+        for address_id, purpose_id in closing.pairs
+    ]
+
+
+def _bare(told: Told) -> Closing:
+    """Return what a stop without any words closes."""
+    return stopping.widened(told.session, told.address, [(told.address.id, told.marketing())], now=told.now)
 
 
 def _in_doubt(told: Told, kept: Message, decision: Decision) -> Recorded:
@@ -147,8 +169,9 @@ def _closes(event: ConsentEvent) -> bool:
 
 
 def _after(event: ConsentEvent, stop: ConsentEvent) -> bool:
-    """Say whether *event* belongs to the same closing as *stop* or comes after it."""
-    return _closes(event) and (event.occurred_at, event.id) >= (stop.occurred_at, stop.id)
+    """Say whether *event* belongs to the same closing as *stop* (read with it) or comes after it."""
+    together = event.received_at == stop.received_at
+    return _closes(event) and (together or (event.occurred_at, event.id) >= (stop.occurred_at, stop.id))
 
 
 def _answer(told: Told, kept: Message, kind: ReplyKind, **names: Word) -> None:
@@ -160,9 +183,7 @@ def _platform_stop(told: Told) -> Recorded:
     if told.event.text:
         messages.keep_inbound(told, intent=Intent.OPT_OUT.value, rule="platform")
     actor = Actor.PERSON if told.event.text or told.event.payload else Actor.PROVIDER
-    return told.record(
-        told.act(Action.OBJECTED, told.marketing(), actor=actor, source=Source.PROVIDER, rule="platform")
-    )
+    return told.record(*_acts(told, _bare(told), actor=actor, source=Source.PROVIDER, rule="platform"))
 
 
 def _platform_start(told: Told) -> Recorded | None:
@@ -174,7 +195,7 @@ def _platform_start(told: Told) -> Recorded | None:
 
 
 def _complaint(told: Told) -> Recorded:
-    return told.record(told.act(Action.OBJECTED, told.marketing(), actor=Actor.PERSON, source=Source.COMPLAINT))
+    return told.record(*_acts(told, _bare(told), source=Source.COMPLAINT))
 
 
 def _help(told: Told) -> None:
@@ -218,21 +239,26 @@ def close_overdue_reviews(runtime: Runtime) -> int:
         for thread in overdue:
             thread.needs_review = False
             session.add(thread)
-            acts.append(_not_judged(session, thread, now))
+            acts += _not_judged(session, thread, now)
         recorded = consent_actions.record_in(runtime, session, acts) if acts else Recorded()
     consent_actions.wait_out(runtime, recorded)
-    return len(acts)
+    return len(overdue)
 
 
-def _not_judged(session: Session, thread: Conversation, now: datetime) -> NewConsent:
-    return NewConsent(
-        key=hashlib.sha256(f"review:{thread.id}:{thread.review_by}".encode()).digest(),
-        address_id=thread.address_id,
-        purpose_id=consent.purpose_id(session, "marketing"),
-        action=Action.WITHDRAWN,
-        actor=Actor.SYSTEM,
-        source=Source.SYSTEM,
-        occurred_at=now,
-        clock=OUR_CLOCK,
-        evidence={"reason": "nobody judged an unclear message in time"},
-    )
+def _not_judged(session: Session, thread: Conversation, now: datetime) -> list[NewConsent]:
+    address = session.get_one(Address, thread.address_id)
+    closing = stopping.widened(session, address, [(address.id, consent.purpose_id(session, "marketing"))], now=now)
+    return [
+        NewConsent(
+            key=hashlib.sha256(f"review:{thread.id}:{thread.review_by}:{address_id}:{purpose_id}".encode()).digest(),
+            address_id=address_id,
+            purpose_id=purpose_id,
+            action=Action.WITHDRAWN,
+            actor=Actor.SYSTEM,
+            source=Source.SYSTEM,
+            occurred_at=now,
+            clock=OUR_CLOCK,
+            evidence={"reason": "nobody judged an unclear message in time", **closing.evidence()},
+        )
+        for address_id, purpose_id in closing.pairs
+    ]

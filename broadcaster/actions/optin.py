@@ -14,9 +14,10 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import lawful
+from broadcaster.actions import lawful, stopping
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.stopping import Closing
 from broadcaster.core import consent as rules
 from broadcaster.core.consent import OUR_CLOCK, SKEW, Action, Actor, Basis, Source, Standing
 from broadcaster.core.deliveries import Reason
@@ -121,38 +122,42 @@ def refuse(
 ) -> Told:
     """Record a no and wait until nothing it forbids is on the wire.
 
-    With *purpose_id* that purpose is withdrawn; without, all marketing is objected to. *everywhere*: on every address
-    of those who use this one. Raises InvalidInput, NotFound.
+    With *purpose_id* that purpose is withdrawn; without, all marketing is objected to, and what the law adds.
+    *everywhere*: on every address of those who use this one. Raises InvalidInput, NotFound.
     """
     with runtime.db.transaction(actor) as session:
-        address_of(session, address_id)
+        address = address_of(session, address_id)
         check_proof(proof, now=runtime.db.now(session), needs_text=False)
         refused = purpose_id or ledger.purpose_id(session, "marketing")
         purpose = session.get(Purpose, refused)
         if purpose is None:
             raise NotFound("There is no such purpose.")
         addresses = consent_history.addresses_beside(session, address_id) if everywhere else [address_id]
-        action = Action.OBJECTED if purpose.key in ROOTS else Action.WITHDRAWN
-        acts = [_by_staff(one, refused, action, proof) for one in addresses]
-        recorded = consent_actions.record_in(runtime, session, acts)
+        closing = Closing(tuple((one, refused) for one in addresses), "chosen")
+        if purpose_id is None:
+            closing = stopping.widened(session, address, closing.pairs, now=runtime.db.now(session))
+        recorded = consent_actions.record_in(runtime, session, _by_staff(session, closing, proof))
         why = why_not(session, address_of(session, address_id), refused, now=runtime.db.now(session))
     consent_actions.wait_out(runtime, recorded)
-    return Told(recorded, tuple(addresses), why, (refused,))
+    return Told(recorded, tuple(sorted({one for one, _ in closing.pairs})), why, (refused,))
 
 
-def _by_staff(address_id: int, purpose_id: int, action: Action, proof: Proof) -> NewConsent:
-    return NewConsent(
-        key=secrets.token_bytes(16),
-        address_id=address_id,
-        purpose_id=purpose_id,
-        action=action,
-        actor=Actor.STAFF,
-        source=proof.source,
-        occurred_at=proof.at,
-        clock=STAFF_CLOCK,
-        evidence=proof.evidence(),
-        staff_id=proof.staff_id,
-    )
+def _by_staff(session: Session, closing: Closing, proof: Proof) -> list[NewConsent]:
+    return [
+        NewConsent(
+            key=secrets.token_bytes(16),
+            address_id=address_id,
+            purpose_id=purpose_id,
+            action=stopping.action(session, purpose_id),
+            actor=Actor.STAFF,
+            source=proof.source,
+            occurred_at=proof.at,
+            clock=STAFF_CLOCK,
+            evidence={**proof.evidence(), **closing.evidence()},
+            staff_id=proof.staff_id,
+        )
+        for address_id, purpose_id in closing.pairs
+    ]
 
 
 def restrict(runtime: Runtime, *, address_id: int, reason: str, staff_id: int | None = None, actor: str) -> Told:
@@ -212,7 +217,7 @@ def agreed(session: Session, purpose_id: int, wording_id: int) -> tuple[Purpose,
     return purpose, wording
 
 
-ROOTS = frozenset({"all", "marketing", "service", "internal"})
+ROOTS = rules.ROOTS
 
 
 def check_proof(proof: Proof, *, now: datetime, needs_text: bool = True) -> None:

@@ -12,7 +12,7 @@ from broadcaster.core import pacing
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import Changed
 from broadcaster.core.law.rows import Part
-from broadcaster.core.law.terms import Law, own_rules
+from broadcaster.core.law.terms import Law, Own, own_rules
 from broadcaster.core.schedule import country_zones
 from broadcaster.storage import log
 from broadcaster.storage.tables import Setting
@@ -53,7 +53,12 @@ def law(session: Session, *, purpose: str, marketing: bool) -> Law:
     """Return the law with what the organisation asks beyond it; of no weight for messages that are no marketing."""
     roles = setting(session, "roles").get(purpose, ())
     known = frozenset(str(one).strip().lower() for one in roles)
-    return Law(own=own_rules(setting(session, "legal")), roles=known, applies=marketing)
+    return Law(own=own_law(session), roles=known, applies=marketing)
+
+
+def own_law(session: Session) -> dict[str, Own]:
+    """Return what the organisation asks beyond the law, by country."""
+    return own_rules(setting(session, "legal"))
 
 
 def footer_parts(session: Session, channel: str) -> frozenset[Part]:

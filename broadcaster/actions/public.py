@@ -14,12 +14,13 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import inbound, privacy
+from broadcaster.actions import inbound, privacy, stopping
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.organisation import setting, time_zone
 from broadcaster.actions.runtime import Runtime
+from broadcaster.actions.stopping import Closing, Pair
 from broadcaster.actions.whereabouts import mask
-from broadcaster.core.consent import GRANTS, OUR_CLOCK, REFUSALS, SKEW, Action, Actor, ConsentEvent, Source
+from broadcaster.core.consent import GRANTS, OUR_CLOCK, REFUSALS, SKEW, Actor, ConsentEvent, Source
 from broadcaster.core.events import Json
 from broadcaster.storage import choices as choice_rows
 from broadcaster.storage import consent as ledger
@@ -121,37 +122,40 @@ def _unsubscribe(
         addresses = [address.id]
         if scope is Scope.EVERYTHING:
             addresses = consent_history.addresses_beside(session, address.id)
+        closing = Closing(tuple((one, refused) for one in addresses), "chosen")
+        if source is Source.ONE_CLICK:  # a page lets people say how far; one click does not
+            closing = stopping.widened(session, address, closing.pairs, now=runtime.db.now(session))
         steps = {address.id: credited(session, step_id, address.id)}
-        told = {**evidence, "scope": scope.value}
-        stop = Stop(token, refused, source, told, steps)
-        recorded = stop_in(runtime, session, addresses, stop)
+        told = {**evidence, "scope": scope.value, **closing.evidence()}
+        recorded = stop_in(runtime, session, closing.pairs, Stop(token, source, told, steps))
     consent_actions.wait_out(runtime, recorded)
     return recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A person's no behind a link: to which purpose, or group of purposes, and what shows it."""
+    """A person's no behind a link, and what shows it."""
 
     token: str
-    purpose_id: int
     source: Source
     evidence: Mapping[str, Json]
     steps: Mapping[int, int | None] = field(default_factory=dict)  #: address -> the campaign step it answers
 
 
-def stop_in(runtime: Runtime, session: Session, address_ids: Sequence[int], stop: Stop) -> Recorded:
-    """Record a no at these addresses; the caller waits it out after its commit. Said twice is said once."""
-    told = _lock_and_read(session, address_ids)
+def stop_in(runtime: Runtime, session: Session, pairs: Sequence[Pair], stop: Stop) -> Recorded:
+    """Record a no to these purposes, or groups of them, at these addresses; the caller waits it out after its commit.
+
+    Said twice is said once.
+    """
+    told = _lock_and_read(session, sorted({one for one, _ in pairs}))
     now = runtime.db.now(session)
-    path = ledger.paths(session)[stop.purpose_id]
-    group = stop.purpose_id == ledger.purpose_id(session, "marketing")
+    paths = ledger.paths(session)
     acts = [
         NewConsent(
-            key=_key(stop, address_id, told.get(address_id, ())),
+            key=_key(stop, address_id, purpose_id, told.get(address_id, ())),
             address_id=address_id,
-            purpose_id=stop.purpose_id,
-            action=Action.OBJECTED if group else Action.WITHDRAWN,
+            purpose_id=purpose_id,
+            action=stopping.action(session, purpose_id),
             actor=Actor.PERSON,
             source=stop.source,
             occurred_at=now,
@@ -159,14 +163,13 @@ def stop_in(runtime: Runtime, session: Session, address_ids: Sequence[int], stop
             evidence=stop.evidence,
             step_id=stop.steps.get(address_id),
         )
-        for address_id in address_ids
-        if not _just_refused(told.get(address_id, ()), path, now)
+        for address_id, purpose_id in pairs
+        if not _just_refused(told.get(address_id, ()), paths[purpose_id], now)
     ]
     recorded = consent_actions.record_in(runtime, session, acts) if acts else Recorded()
-    recorded.repeated += len(address_ids) - len(acts)
-    below = {one for one, above in ledger.paths(session).items() if stop.purpose_id in above}
-    for address_id in address_ids:  # whoever presses again waits for the same
-        recorded.closed[address_id].update(below)
+    recorded.repeated += len(pairs) - len(acts)
+    for address_id, purpose_id in pairs:  # whoever presses again waits for the same
+        recorded.closed[address_id].update(one for one, above in paths.items() if purpose_id in above)
     return recorded
 
 
@@ -186,10 +189,10 @@ def _just_refused(told: Sequence[ConsentEvent], path: Sequence[int], now: dateti
     return now - last.occurred_at < SKEW and not any(one.id > last.id and one.action in GRANTS for one in told)
 
 
-def _key(stop: Stop, address_id: int, told: Sequence[ConsentEvent]) -> bytes:
+def _key(stop: Stop, address_id: int, purpose_id: int, told: Sequence[ConsentEvent]) -> bytes:
     """Return what makes this press one fact: the link, how much, and what had happened before."""
     last = max((one.id for one in told), default=0)
-    return hashlib.sha256(f"link:{stop.token}:{stop.purpose_id}:{address_id}:{last}".encode()).digest()
+    return hashlib.sha256(f"link:{stop.token}:{purpose_id}:{address_id}:{last}".encode()).digest()
 
 
 def credited(session: Session, step_id: int, address_id: int) -> int | None:

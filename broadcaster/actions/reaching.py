@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
+from broadcaster.actions import stopping
 from broadcaster.actions.optin import ROOTS
+from broadcaster.actions.stopping import Closing
 from broadcaster.actions.told import Told
 from broadcaster.core import keywords
-from broadcaster.core.consent import Action
 from broadcaster.core.keywords import Decision, Scope
+from broadcaster.core.law.rows import StopScope
 from broadcaster.core.replies import CHANNELS, ReplyKind, Word
 from broadcaster.storage import catalogue, consent_history, optin, own_words
 from broadcaster.storage.tables import Address, Purpose
@@ -23,11 +25,9 @@ from broadcaster.storage.tables import Address, Purpose
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a refusal closes, and the answer to it. Without addresses we know none that it means."""
+    """What a refusal closes, and the answer to it. Where nothing is closed we know no address that it means."""
 
-    action: Action
-    purposes: tuple[int, ...]
-    addresses: tuple[int, ...]
+    closing: Closing
     reply: ReplyKind
     names: Mapping[str, Word] = field(default_factory=dict)  #: what the answer names
 
@@ -49,22 +49,24 @@ def reach(told: Told, decision: Decision, known: Mapping[str, list[Purpose]]) ->
     """Return what the person refused; *known* are the ``topics`` the decision was made with."""
     if decision.scope is Scope.TOPIC:
         named = known[decision.topic]
-        return Reach(
-            Action.WITHDRAWN,
-            tuple(sorted(one.id for one in named)),
-            (told.address.id,),
-            ReplyKind.STOPPED_TOPIC,
-            {"topic": named[0].label},
-        )
+        pairs = tuple(sorted((told.address.id, one.id) for one in named))
+        return Reach(Closing(pairs, "topic"), ReplyKind.STOPPED_TOPIC, {"topic": named[0].label})
     beside = optin.addresses(told.session, consent_history.addresses_beside(told.session, told.address.id))
-    addresses = tuple(one.id for one in beside if _meant(one, told.address, decision))
-    marketing = (told.marketing(),)
-    if decision.scope is Scope.CHANNELS:
-        closed = sorted({one.channel for one in beside if one.id in addresses})
+    meant = [one for one in beside if _meant(one, told.address, decision)]
+    names_channels = decision.scope is Scope.CHANNELS
+    closing = stopping.widened(
+        told.session,
+        told.address,
+        [(one.id, told.marketing()) for one in meant],
+        now=told.now,
+        scopes={StopScope.CATEGORIES} if names_channels else frozenset(StopScope),
+    )
+    if names_channels:
+        closed = sorted({one.channel for one in meant})
         names = {"channels": ", ".join(CHANNELS.get(one, one) for one in closed)}
-        return Reach(Action.OBJECTED, marketing, addresses, ReplyKind.STOPPED_CHANNELS, names)
-    reply = ReplyKind.STOPPED_EVERYWHERE if decision.scope is Scope.EVERYWHERE else ReplyKind.STOPPED
-    return Reach(Action.OBJECTED, marketing, addresses, reply)
+        return Reach(closing, ReplyKind.STOPPED_CHANNELS, names)
+    everywhere = decision.scope is Scope.EVERYWHERE or closing.everywhere
+    return Reach(closing, ReplyKind.STOPPED_EVERYWHERE if everywhere else ReplyKind.STOPPED)
 
 
 def _meant(one: Address, own: Address, decision: Decision) -> bool:

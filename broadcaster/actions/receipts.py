@@ -48,8 +48,8 @@ def keep(runtime: Runtime, session: Session, config: AccountConfig, event: Recei
 
 def _obey(runtime: Runtime, session: Session, step: Step, outcome: str | None, code: str | None) -> Recorded | None:
     if outcome == Outcome.RECIPIENT_OPTED_OUT:
-        act = consequences.block(runtime, session, step.id, step.address_id, code)
-        return consent_actions.record_in(runtime, session, [act])
+        acts = consequences.block(runtime, session, step.id, step.address_id, code)
+        return consent_actions.record_in(runtime, session, acts)
     if outcome == Outcome.RECIPIENT_UNREACHABLE:
         return consequences.mark_invalid(runtime, session, step.address_id, code or "receipt")
     return None

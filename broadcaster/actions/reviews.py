@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consent_actions
-from broadcaster.actions import whereabouts
+from broadcaster.actions import stopping, whereabouts
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
@@ -93,21 +93,39 @@ def decide(
         session.flush()
         if decision == "go_on" and rows.waits(session, thread.address_id):
             return Recorded()  # they wrote to another account as well: the hold stays until that is read
-        act = NewConsent(
-            key=secrets.token_bytes(16),
-            address_id=thread.address_id,
-            purpose_id=ledger.purpose_id(session, "marketing"),
-            action=Action.OBJECTED if decision == "stop" else Action.RELEASED,
-            actor=Actor.STAFF,
-            source=Source.KEYWORD,
-            occurred_at=runtime.db.now(session),
-            clock=OUR_CLOCK,
-            evidence={"reason": said},
-            staff_id=staff_id,
-        )
-        recorded = consent_actions.record_in(runtime, session, [act])
+        now = runtime.db.now(session)
+        acts = [
+            replace(act, evidence={"reason": said, **act.evidence}, staff_id=staff_id)
+            for act in _acts(session, session.get_one(Address, thread.address_id), decision, now)
+        ]
+        recorded = consent_actions.record_in(runtime, session, acts)
     consent_actions.wait_out(runtime, recorded)
     return recorded
+
+
+def _acts(session: Session, address: Address, decision: Decision, now: datetime) -> list[NewConsent]:
+    marketing = ledger.purpose_id(session, "marketing")
+    if decision == "go_on":
+        return [_act(address.id, marketing, Action.RELEASED, now)]
+    closing = stopping.widened(session, address, [(address.id, marketing)], now=now)
+    return [
+        replace(_act(one, purpose, stopping.action(session, purpose), now), evidence=closing.evidence())
+        for one, purpose in closing.pairs
+    ]
+
+
+def _act(address_id: int, purpose_id: int, action: Action, now: datetime) -> NewConsent:
+    return NewConsent(
+        key=secrets.token_bytes(16),
+        address_id=address_id,
+        purpose_id=purpose_id,
+        action=action,
+        actor=Actor.STAFF,
+        source=Source.KEYWORD,
+        occurred_at=now,
+        clock=OUR_CLOCK,
+        evidence={},
+    )
 
 
 def _taken(session: Session, conversation_id: int) -> Conversation:

@@ -16,7 +16,7 @@ from broadcaster.cli.context import Context
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def rules(obj: Context, country: str | None, as_json: bool) -> None:
-    """Show which basis may be recorded for whom, ages, ends, parts of a message and senders, with their sources."""
+    """Show which basis may be recorded for whom, ages, ends, stops, parts, senders, with their sources."""
     found = shown(obj.runtime(), country)
     if as_json:
         click.echo(json.dumps(_told(found), ensure_ascii=False, indent=2))

@@ -71,6 +71,8 @@ class Standing(StrEnum):
     RESTRICTED = "restricted"
 
 
+#: Keys of the purposes that only group others; every installation has them.
+ROOTS = frozenset({"all", "marketing", "service", "internal"})
 GRANTS = frozenset({Action.GRANTED, Action.CONFIRMED})
 REFUSALS = frozenset({Action.WITHDRAWN, Action.OBJECTED})
 #: Ways in which a person's own act reaches us; nothing else lifts a refusal (design, section 3.4).

@@ -26,7 +26,7 @@ def refusal(
 
 def test_every_row_names_its_source_its_date_and_how_sure_we_are() -> None:
     told = rules()
-    rows = (*told.basis, *told.age, *told.inactivity, *told.footer, *told.sender)
+    rows = (*told.basis, *told.age, *told.inactivity, *told.footer, *told.sender, *told.stop)
     assert {"FR", "EU", "GB", "US", "CA", "*"} <= {row.place for row in rows}
     assert all(row.source.strip() and row.date <= date(2026, 11, 23) for row in rows)
     assert len(told.members("EU")) == 30

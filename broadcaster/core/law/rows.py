@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -66,6 +67,21 @@ class SenderRow(Row):
     use: str
 
 
+class StopScope(StrEnum):
+    """What a stop closes beyond what it names; several add up, none takes away from another."""
+
+    CHANNEL = "channel"  #: all marketing on the channel it came by: what a bare STOP closes everywhere
+    CATEGORIES = "categories"  #: there also every other purpose that rests on consent
+    EVERYWHERE = "everywhere"  #: all marketing at every address of theirs
+
+
+class StopRow(Row):
+    """How far a stop reaches that names nothing, from a day on."""
+
+    scope: StopScope
+    since: date = Field(alias="from")
+
+
 class Rules(BaseModel):
     """The whole file. ``groups`` are countries that share rows."""
 
@@ -78,6 +94,7 @@ class Rules(BaseModel):
     inactivity: tuple[InactivityRow, ...]
     footer: tuple[FooterRow, ...]
     sender: tuple[SenderRow, ...]
+    stop: tuple[StopRow, ...]
 
     def members(self, group: str) -> tuple[str, ...]:
         return tuple(self.groups.get(group, "").split())

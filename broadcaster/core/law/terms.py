@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
@@ -14,7 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from broadcaster.core.consent import Basis
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
-from broadcaster.core.law.rows import EVERYWHERE, BasisRow, Months, Part, rules
+from broadcaster.core.law.rows import EVERYWHERE, BasisRow, Months, Part, StopScope, rules
+
+
+class OwnStop(BaseModel):
+    """How far a stop reaches by the organisation's own choice. ``since`` None: a contested row of the law is off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    since: Annotated[date | None, Field(alias="from")]
+    source: Annotated[str, Field(min_length=3, max_length=300)]
 
 
 class Own(BaseModel):
@@ -26,6 +35,7 @@ class Own(BaseModel):
     inactive_months: Annotated[int, Field(ge=1, le=240)] | None = None
     age: Annotated[int, Field(ge=0, le=25)] | None = None
     without: tuple[Basis, ...] = ()
+    stop: Mapping[StopScope, OwnStop] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
