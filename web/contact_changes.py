@@ -8,6 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from broadcaster.actions import contact_views, contacts, whereabouts
+from broadcaster.actions.contact_views import ContactView
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound, Refused
 from broadcaster.storage import contact_story as stored
 from broadcaster.storage.contact_story import Choices
@@ -83,14 +84,23 @@ def save(contact_id: int) -> ResponseReturnValue:
                 return _stale(contact_id, filled, known), 409
             status = problem.status
     shapes.rename(filled)
-    return _form(filled, known, person=contact_views.view(runtime(), contact_id)), status
+    person = contact_views.view(runtime(), contact_id)
+    _leave(filled, person)
+    return _form(filled, known, person=person), status
 
 
 def _stale(contact_id: int, filled: Form[ContactForm], known: Choices) -> str:
     """Show what differs, and let the reader decide with the newest state in hand."""
     person = contact_views.view(runtime(), contact_id)
     filled.values["version"] = [person.version]
+    _leave(filled, person)
     return _form(filled, known, person=person, differences=shapes.differences(filled, person.fields))
+
+
+def _leave(form: Form[ContactForm], person: ContactView) -> None:
+    """Put what the person set themselves back into a form: it is theirs."""
+    for name in person.wishes:
+        form.values[name] = [str(person.fields[name] or "")]
 
 
 def _form(form: Form[ContactForm], known: Choices, **more: Any) -> str:

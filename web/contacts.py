@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -13,15 +14,25 @@ from broadcaster.core.errors import InvalidInput
 from broadcaster.storage import consent_history
 from broadcaster.storage import contact_story as stored
 from broadcaster.storage.contact_story import Choices
-from web import events, vocabulary
+from web import events, public_words, vocabulary
 from web.access import Area, Level, may, require
 from web.contact_forms import Finder
 from web.context import me, runtime
 from web.forms import Form, blank, read
+from web.language import _l
 from web.paging import Page, cursor
 from web.sealed import sealed, unsealed
 
 pages = Blueprint("contacts", __name__)
+
+_WISHES = {
+    "rest_days": _l("How often"),
+    "part_of_day": _l("Part of the day"),
+    "preferred_channel": _l("Preferred channel"),
+    "language": _l("Language"),
+}
+#: Staff have no field for these.
+_ALWAYS_THEIRS = frozenset({"rest_days", "part_of_day"})
 
 
 @pages.get("/contacts")
@@ -91,6 +102,7 @@ def page_of(contact_id: int, **more: Any) -> str:
         "attributes": [(one.label, found.fields["attributes"].get(one.key)) for one in known.attributes],
         "places": [(one.key, _place(one)) for one in places],
         "who": _who(found),
+        "wishes": _wishes(found),
     }
     return render_template("contacts/show.html", **{**told, **more})
 
@@ -134,6 +146,15 @@ def _choices() -> Choices:
 def _place(one: whereabouts.Place) -> str:
     name = vocabulary.said(vocabulary.CHANNELS, one.channel)
     return f"{name} · {one.account}" if one.account else name
+
+
+def _wishes(found: ContactView) -> list[tuple[str, str, datetime | None]]:
+    """Return what the person set on their own page: its name, its value, since when."""
+    return [
+        (label, public_words.preference(name, found.fields[name], {}), found.wishes.get(name))
+        for name, label in _WISHES.items()
+        if found.fields[name] and (name in found.wishes or name in _ALWAYS_THEIRS)
+    ]
 
 
 def _who(found: ContactView) -> dict[str, str]:

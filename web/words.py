@@ -72,6 +72,7 @@ PROBLEMS = {
     "sign_in": _l("E-mail address or password is wrong, or there were too many tries. Wait a little and try again."),
     "staff_exists": _l("Somebody with this e-mail address works here already."),
     "staff_inactive": _l("This person is switched off."),
+    "theirs": _l("Only the person can change this, on the page behind the link in their messages."),
     "too_far": _l("This is more than two years away."),
     "warm_up": _l("Write a number for each day, or the first day, the growth and the days: 200 x 1.5 x 14."),
     "unknown_choice": _l("Choose one of the list."),

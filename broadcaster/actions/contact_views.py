@@ -18,6 +18,7 @@ from broadcaster.actions.contact_search import search as search
 from broadcaster.actions.contacts import version
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import contacts as rules
+from broadcaster.core.consent import Standing
 from broadcaster.core.keys import open_sealed
 from broadcaster.storage import contact_views as reading
 from broadcaster.storage import contacts as rows
@@ -93,7 +94,10 @@ class MergeView:
 
 @dataclass(frozen=True, slots=True)
 class ContactView:
-    """Everything about one contact. ``fields`` has the names an edit takes; ``version`` goes back with it."""
+    """Everything about one contact. ``fields`` has the names an edit takes; ``version`` goes back with it.
+
+    ``wishes``: the fields that stand as the person set them, and since when.
+    """
 
     id: int
     state: str
@@ -102,10 +106,21 @@ class ContactView:
     import_id: int | None
     created_at: datetime
     fields: dict[str, Any]
+    wishes: dict[str, datetime] = field(default_factory=dict)
     addresses: tuple[AddressView, ...] = ()
     consents: tuple[ConsentView, ...] = ()
     preferences: tuple[PreferenceView, ...] = ()
     merges: tuple[MergeView, ...] = field(default=())
+
+    @property
+    def pauses(self) -> tuple[tuple[AddressView, datetime], ...]:
+        """Return the addresses at which the person paused marketing, and until when."""
+        return tuple(
+            (one, stand.expires_at)
+            for one in self.addresses
+            for stand in one.standings
+            if stand.purpose == "marketing" and stand.standing == Standing.RESTRICTED and stand.expires_at
+        )
 
 
 def view(runtime: Runtime, contact_id: int) -> ContactView:
@@ -124,6 +139,7 @@ def view(runtime: Runtime, contact_id: int) -> ContactView:
             import_id=row.import_id,
             created_at=row.created_at,
             fields=_fields(session, row, keys),
+            wishes=reading.wishes(session, contact_id),
             addresses=_addresses(session, links, keys),
             consents=_consents(session, ids, {one.id: keys.get(one.key_id or 0) for _, one in links}),
             preferences=preferences(session, row, keys.get(row.key_id or 0)),

@@ -14,9 +14,10 @@ from sqlmodel import Session
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import contacts as rules
 from broadcaster.core.addresses import normalise
+from broadcaster.core.consent import Source
 from broadcaster.core.errors import Conflict, InvalidInput
 from broadcaster.core.event_types import AddressSeen, ContactChanged
-from broadcaster.storage import consent_history, log
+from broadcaster.storage import consent_history, contact_views, log
 from broadcaster.storage import contact_links as linking
 from broadcaster.storage import contacts as rows
 from broadcaster.storage.people import NewAddress
@@ -66,7 +67,8 @@ def edit(
 ) -> None:
     """Change the given fields; None takes a value away. *seen* is the ``version`` the form was made from.
 
-    Raises Conflict ``changed_meanwhile`` or ``external_taken``, InvalidInput, NotFound.
+    Raises Conflict ``changed_meanwhile`` or ``external_taken``, InvalidInput (``theirs``: the person has set it on
+    their own page, and only they change it), NotFound.
     """
     with runtime.db.transaction(actor) as session:
         now = runtime.db.now(session)
@@ -74,11 +76,19 @@ def edit(
         if seen is not None and seen != version(row):
             raise Conflict("Somebody has changed this contact meanwhile.", code="changed_meanwhile")
         cleaned = rules.clean(fields, rows.attributes(session), now.date())
+        if source != Source.PREFERENCE_PAGE:
+            _leave_wishes(session, row, cleaned)
         changed = _apply(runtime, session, row, cleaned, source=source, remember=True)
         if changed:
             row.updated_at = max(now, row.updated_at + timedelta(microseconds=1))
             session.add(row)
             log.record(session, ContactChanged(row.id, "edited", tuple(sorted(changed))), at=now)
+
+
+def _leave_wishes(session: Session, row: Contact, cleaned: Mapping[str, Any]) -> None:
+    for name in contact_views.wishes(session, row.id):
+        if name in cleaned and cleaned[name] != getattr(row, name):
+            raise InvalidInput("only the person can change this", field=name, code="theirs")
 
 
 def _apply(

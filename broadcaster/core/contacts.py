@@ -299,6 +299,8 @@ PLAIN_FIELDS = (
     *("preferred_channel", "part_of_day", "rest_days"),
 )
 FIELDS = (*PLAIN_FIELDS, *SECRET_FIELDS)
+#: What a person can set on the page behind their link; once they have, staff cannot set it otherwise.
+WISHES = ("rest_days", "part_of_day", "preferred_channel", "language")
 
 
 def _clean_attributes(value: object, attributes: Mapping[str, Attribute]) -> dict[str, Any]:

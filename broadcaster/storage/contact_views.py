@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session, col, or_, select
 
+from broadcaster.core.consent import Source
+from broadcaster.core.contacts import WISHES
 from broadcaster.storage.database import any_id, id_list
 from broadcaster.storage.tables import (
     ConsentEvidence,
@@ -48,6 +51,14 @@ def preference_events(session: Session, contact_id: int, *, limit: int) -> Seque
     """Return the preference history, newest first."""
     query = select(PreferenceEvent).where(PreferenceEvent.contact_id == contact_id)
     return session.exec(query.order_by(col(PreferenceEvent.id).desc()).limit(limit)).all()
+
+
+def wishes(session: Session, contact_id: int) -> dict[str, datetime]:
+    """Return which of ``WISHES`` stand as the person last set them on their own page, and since when."""
+    query = select(PreferenceEvent.field, PreferenceEvent.source, PreferenceEvent.at)
+    query = query.where(PreferenceEvent.contact_id == contact_id, col(PreferenceEvent.field).in_(WISHES))
+    newest = {field: (source, at) for field, source, at in session.exec(query.order_by(col(PreferenceEvent.id)))}
+    return {field: at for field, (source, at) in newest.items() if source == Source.PREFERENCE_PAGE}
 
 
 def merges(session: Session, contact_id: int) -> Sequence[ContactMerge]:

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from broadcaster.actions import contact_fields, preferences
+from broadcaster.actions import contact_fields, contacts, preferences
 from broadcaster.actions.choosing import Done
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
 from broadcaster.core.campaigns import Schedule
 from broadcaster.core.closed import by_country
+from broadcaster.core.errors import InvalidInput
 from tests.actions.behind import Behind
 from tests.factories import ACTOR
 
@@ -52,6 +53,23 @@ def test_an_address_that_several_use_shows_and_changes_nobodys_preferences(behin
     behind.share()
     assert preferences.read(behind.runtime, behind.token) is None
     assert preferences.prefer(behind.runtime, behind.token, {"language": "fr"}) is None
+
+
+@pytest.mark.parametrize("field", ["language", "preferred_channel", "part_of_day", "rest_days"])
+def test_what_the_person_set_only_the_person_changes(behind: Behind, field: str) -> None:
+    said = {"language": "fr", "part_of_day": "evening", "rest_days": "7", "preferred_channel": "sms"}
+    others = {"language": "en", "part_of_day": "morning", "rest_days": "14", "preferred_channel": "email"}
+    runtime, person = behind.runtime, behind.contact
+    contacts.edit(runtime, person, {field: others[field]}, seen=None, actor=ACTOR)
+    preferences.prefer(runtime, behind.token, {field: said[field]})
+    for value in (others[field], None):
+        with pytest.raises(InvalidInput) as refused:
+            contacts.edit(runtime, person, {field: value}, seen=None, actor=ACTOR)
+        assert (refused.value.code, refused.value.field) == ("theirs", field)
+    contacts.edit(runtime, person, {field: said[field], "profession": "Baker"}, seen=None, actor=ACTOR)
+    assert preferences.prefer(runtime, behind.token, {field: ""}) is Done.KEPT
+    with pytest.raises(InvalidInput):
+        contacts.edit(runtime, person, {field: others[field]}, seen=None, actor=ACTOR)
 
 
 @pytest.mark.parametrize("part,hour", [("afternoon", 12), ("evening", 17), ("morning", 8)])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
 from flask import Flask
 
-from broadcaster.actions import catalogue, contact_fields, contact_views, contacts
+from broadcaster.actions import catalogue, contact_fields, contact_views, contacts, pausing, preferences
 from broadcaster.actions.runtime import Runtime
+from tests.actions.behind import Behind
 from tests.web.people import Visitor, first
 from web.app import create_app
 
@@ -141,6 +143,30 @@ def test_a_stale_form_shows_the_difference(staffed: dict[str, Visitor], runtime:
     again = staffed["marketer"].post(f"/contacts/{person}/edit", {**form, "version": unescape(newest[1])})
     assert again.status_code == 303
     assert contact_views.view(runtime, person).fields["last_name"] == "Petit"
+
+
+def test_what_the_person_set_is_shown_and_is_theirs_to_change(staffed: dict[str, Visitor], runtime: Runtime) -> None:
+    behind = Behind(runtime)
+    page, edit = f"/contacts/{behind.contact}", f"/contacts/{behind.contact}/edit"
+    card = staffed["agent"].get(page).text.partition('id="wishes-title"')[2].partition("</section>")[0]
+    assert "They have chosen nothing" in card
+    said = {"language": "fr", "part_of_day": "evening", "rest_days": "7", "preferred_channel": "sms"}
+    preferences.prefer(runtime, behind.token, said)
+    until = (datetime.now(UTC) + timedelta(days=40)).date()
+    pausing.pause(runtime, behind.token, until, evidence={"page": "/u/"})
+    card = staffed["agent"].get(page).text.partition('id="wishes-title"')[2].partition("</section>")[0]
+    for shown in ("At most one a week", "In the evening", "SMS", "Français", "No marketing until", "since "):
+        assert shown in card, shown
+    assert "Only the person can change this" in card
+    form = staffed["marketer"].get(edit).text
+    assert '<select class="form-select " id="f-language"' not in form
+    assert '<input type="hidden" name="language" value="fr">' in form
+    told = {"first_name": "Ann1", "country": "FR", "version": version(runtime, behind.contact)}
+    refused = staffed["marketer"].post(edit, {**told, "language": "de", "preferred_channel": "sms"})
+    assert refused.status_code == 422
+    assert 'id="e-language"' in refused.text
+    assert staffed["marketer"].post(edit, {**told, "language": "fr", "preferred_channel": "sms"}).status_code == 303
+    assert contact_views.view(runtime, behind.contact).fields["part_of_day"] == "evening"
 
 
 def test_saving_twice_changes_nothing(staffed: dict[str, Visitor], runtime: Runtime, person: int) -> None:
