@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import StringConstraints
 
-from broadcaster.actions import contact_views, privacy, requests, staff
+from broadcaster.actions import contact_views, giving, privacy, requests, staff
 from broadcaster.core import requests as clock
 from broadcaster.storage import privacy_requests
 from web.access import Area, Level, require
@@ -19,7 +19,7 @@ from web.consent_forms import moment_of
 from web.contacts import name_of
 from web.context import me, runtime
 from web.forms import Form, FormModel, Line, blank, read
-from web.language import _
+from web.language import _, number
 from web.paging import LIMIT, cursor, page
 from web.privacy_words import ABOUT, ASKED, GOES, KEPT, KINDS, STATES, STEPS
 
@@ -111,6 +111,16 @@ def finish(request_id: int) -> ResponseReturnValue:
     return redirect(url_for("privacy.show", request_id=request_id), 303)
 
 
+@pages.post("/privacy/<id:request_id>/package")
+@require(Area.ERASURE)
+def package(request_id: int) -> ResponseReturnValue:
+    """Build the file that a request asks for and give it to the reader, who gives it to the person."""
+    made = giving.answer(runtime(), request_id, actor=staff.actor(me().id))
+    answer = Response(made.body, mimetype="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.json"'
+    return answer
+
+
 def _new(contact_id: int, form: Form[Asked]) -> str:
     person = contact_views.view(runtime(), contact_id)
     kinds = [(name, words, ABOUT[name]) for name, words in ASKED.items()]
@@ -125,6 +135,9 @@ def _shown(request_id: int, form: Form[Answered]) -> str:
     rows: Any = row.progress.get("rows", {})
     steps = [(str(words), name in done, int(rows.get(name, 0))) for name, words in STEPS.items()]
     names = staff.names(runtime(), {row.staff_id} if row.staff_id else set())
+    built: Any = row.progress.get("package")
+    if built and form.data is None and not form.values:
+        form.values["note"] = [_("Their data was handed over as a file of %(rows)s rows.", rows=number(built["rows"]))]
     extendable = clock.extended(row.received_at) > row.due_at >= datetime.now(UTC)
     return render_template(
         "privacy/show.html",
@@ -136,6 +149,8 @@ def _shown(request_id: int, form: Form[Answered]) -> str:
         notes=notes,
         form=form,
         extendable=extendable,
+        gives=row.kind in giving.KINDS and row.state != "refused",
+        built=built and datetime.fromisoformat(built["at"]),
         late=row.done_at is None and row.due_at < datetime.now(UTC),
     )
 

@@ -54,6 +54,7 @@ PROBLEMS = {
     "moment": _l("This is not a day and a time."),
     "name_invalid": _l("Give a name of at most 100 characters."),
     "name_taken": _l("Another one has this name."),
+    "not_for_data": _l("This request does not ask for data."),
     "no_template": _l("The template says nothing for this channel."),
     "nobody_to_send": _l("Nobody would get this message. The reasons below say why."),
     "not_own_address": _l("A test goes only to your own address."),

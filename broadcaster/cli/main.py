@@ -35,7 +35,7 @@ VERBS = {
     "keywords": ("keywords", "keywords", "Say what inbound messages mean; words of your own."),
     "log": ("audit", "log", "Verify the log."),
     "audit": ("audit", "audit", "Export the consent log."),
-    "privacy": ("privacy", "privacy", "Erase a person."),
+    "privacy": ("privacy", "privacy", "Give a person their data, or erase them."),
     "status": ("status", "status", "Say what the engine is doing now."),
     "fake-provider": ("fakes", "fake_provider", "Run a provider's fake, to try things without an account."),
 }

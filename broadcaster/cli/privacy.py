@@ -1,16 +1,18 @@
-"""``broadcaster privacy``: erase a person, or see what an erasure would take away."""
+"""``broadcaster privacy``: a person's data as a file, erase a person, or see what an erasure would take away."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from broadcaster.actions import audit
+from broadcaster.actions import audit, giving
 from broadcaster.actions import privacy as actions
 from broadcaster.actions.runtime import Runtime
 from broadcaster.cli.context import Context, Id, confirm, show
+from broadcaster.cli.setup import write_private
 from broadcaster.core.errors import NotFound
 
 _WORDS = {
@@ -22,7 +24,7 @@ _WORDS = {
 
 @click.group()
 def privacy() -> None:
-    """Erase a person."""
+    """Give a person their data, or erase them."""
 
 
 @privacy.command("erase")
@@ -60,6 +62,37 @@ def preview(ctx: click.Context, contact_id: int | None, address: str | None, as_
     runtime = context.runtime()
     person = _one(ctx, runtime, contact_id, address, as_json=as_json)
     show({"contact_id": person, **actions.what_would_go(runtime, person)}, as_json=as_json)
+
+
+@privacy.command("export")
+@click.argument("contact_id", type=Id(), required=False)
+@click.option("--address", help="The person who uses this address, instead of an id.")
+@click.option("--request", "request_id", type=Id(), help="The request it answers, instead of a person.")
+@click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A file to be made.")
+@click.option("--reason", default="asked by the person", show_default=True, help="Stands in the log.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    contact_id: int | None,
+    address: str | None,
+    request_id: int | None,
+    output: Path,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Write everything we hold of a person into one JSON file that only its owner can read; logged."""
+    context: Context = ctx.obj
+    runtime = context.runtime()
+    if output.exists():
+        raise click.UsageError("this file exists already")
+    if request_id is not None:
+        made = giving.answer(runtime, request_id, actor=context.actor)
+    else:
+        person = _one(ctx, runtime, contact_id, address, as_json=as_json)
+        made = giving.give(runtime, person, reason=reason, actor=context.actor)
+    write_private(output, made.body.decode())
+    show({"file": str(output), "rows": made.rows}, as_json=as_json)
 
 
 def _one(ctx: click.Context, runtime: Runtime, contact_id: int | None, address: str | None, *, as_json: bool) -> int:

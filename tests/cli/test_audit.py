@@ -139,3 +139,17 @@ def test_nobody_is_erased_by_mistake(runtime: Runtime, line: str, code: int) -> 
 @pytest.mark.parametrize("line", ["privacy erase --yes", "privacy preview 1 --address ann@example.net"])
 def test_naming_nobody_or_two_is_wrong_usage(runtime: Runtime, line: str) -> None:
     assert run(runtime, line)[0] == 2
+
+
+def test_a_persons_data_is_a_file_that_only_its_owner_reads_and_none_is_overwritten(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    path = tmp_path / "person.json"
+    code, result = run(runtime, f"privacy export --address person2@example.net --output {path} --json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert (code, told["contact"], json.loads(result.stdout)["rows"]) == (0, 2, sum(map(len, told["data"].values())))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run(runtime, f"privacy export 2 --output {path}")[0] == 2
+    assert run(runtime, f"privacy export --request 9 --output {path}.2")[0] == 4
+    assert run(runtime, f"privacy export 4711 --output {path}.2")[0] == 4
+    assert not Path(f"{path}.2").exists()
