@@ -36,6 +36,7 @@ class AccountForm(FormModel):
     concurrency: int = CONCURRENCY
     cost: Money = Decimal(0)
     warm_up: Given | None = None
+    domain_rates: Given | None = None
 
     def pace(self) -> dict[str, Any]:
         """Return what ``accounts.create`` and ``accounts.update`` both take."""
@@ -45,6 +46,7 @@ class AccountForm(FormModel):
             "concurrency": self.concurrency,
             "cost_micros": int(self.cost * 1_000_000),
             "warm_up": self.warm_up or "",
+            "domain_rates": self.domain_rates or "",
         }
 
     def settings(self) -> dict[str, str]:

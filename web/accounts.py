@@ -13,6 +13,7 @@ from broadcaster.actions.organisation import setting
 from broadcaster.actions.staff import actor
 from broadcaster.channels import registry
 from broadcaster.channels.contract import CONCURRENCY
+from broadcaster.core import domain_rates
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.storage import listings, rates
 from broadcaster.storage.tables import Account
@@ -132,7 +133,7 @@ def edit(account_id: int) -> ResponseReturnValue:
         PREFIX + one.name: row.settings.get(one.name, "") for one in registry.get(row.provider).fields if not one.secret
     }
     begin |= {"base_url": row.base_url, "concurrency": row.concurrency, "name": row.name}
-    begin |= {"warm_up": ", ".join(map(str, row.warm_up))}
+    begin |= {"warm_up": ", ".join(map(str, row.warm_up)), "domain_rates": domain_rates.written(row.domain_rates)}
     begin |= {"rate_per_second": _plain(row.rate_per_second), "cost": _plain(row.cost_micros / 1_000_000)}
     return _form(row.provider, blank(form_of(row.provider), **begin), row)
 
@@ -215,6 +216,7 @@ def _shown(account_id: int, found: Any = None) -> str:
         details=_details(row),
         resting=resting,
         day=day,
+        domain_rates=domain_rates.written(row.domain_rates),
         most=None if day is None else day.most(row.warm_up),
         held=say.held(row.state_reason) if row.state == "held" else None,
     )
@@ -237,6 +239,7 @@ def _form(provider: str, form: Form[Any], row: Account | None = None) -> str:
     with runtime().db.reading() as session:
         brands = [(one.id, one.name) for one in listings.brands(session)]
         currency = setting(session, "currency")
+    channels = registry.channels_of(provider) if row is None else [row.channel]
     kept = accounts.stored_secrets(runtime(), row.id) if row is not None else frozenset()
     return render_template(
         "accounts/form.html",
@@ -245,8 +248,9 @@ def _form(provider: str, form: Form[Any], row: Account | None = None) -> str:
         provider=provider,
         say=say,
         groups=groups(provider),
-        channels=[(one, say.channel(one)) for one in registry.channels_of(provider)],
+        channels=[(one, say.channel(one)) for one in channels],
         kept={PREFIX + name for name in kept},
         brands=brands,
         currency=currency,
+        mail=any(registry.get(provider, one).capabilities.address_kind == "email" for one in channels),
     )

@@ -75,6 +75,8 @@ PROBLEMS = {
     "staff_inactive": _l("This person is switched off."),
     "theirs": _l("Only the person can change this, on the page behind the link in their messages."),
     "too_far": _l("This is more than two years away."),
+    "domain_rates": _l("Write a domain and messages a minute, such as gmail.com = 600; * is any other domain."),
+    "domain_rates_mail": _l("Only e-mail has domains."),
     "warm_up": _l("Write a number for each day, or the first day, the growth and the days: 200 x 1.5 x 14."),
     "unknown_choice": _l("Choose one of the list."),
     "word_length": _l("A word has at least one letter, and at most 40."),

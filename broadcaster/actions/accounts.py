@@ -14,13 +14,14 @@ from sqlmodel import Session
 from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
-from broadcaster.channels.contract import CONCURRENCY, AccountConfig, Channel, CheckResult
+from broadcaster.channels.contract import CONCURRENCY, AccountConfig, Capabilities, Channel, CheckResult
+from broadcaster.core import domain_rates as by_domain
 from broadcaster.core import warmup
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.event_types import AccountHeld, Changed
 from broadcaster.core.warmup import Day
 from broadcaster.storage import accounts as rows
-from broadcaster.storage import log, warmups
+from broadcaster.storage import domains, log, warmups
 from broadcaster.storage.tables import Account
 
 
@@ -37,15 +38,17 @@ def create(
     concurrency: int = CONCURRENCY,
     cost_micros: int = 0,
     warm_up: str = "",
+    domain_rates: str = "",
     actor: str,
 ) -> int:
-    """Configure a sender; *channel* where the provider serves several, *warm_up* as ``core/warmup`` reads it.
+    """Configure a sender; *channel* where the provider serves several.
 
-    Raises InvalidInput naming what is wrong.
+    *warm_up* and *domain_rates* are written as ``core/warmup`` and ``core/domain_rates`` say. Raises InvalidInput
+    naming what is wrong.
     """
     served = registry.get(provider, channel)
     _check_pace(rate_per_second, concurrency, cost_micros)
-    days = warmup.read(warm_up)
+    days, table = warmup.read(warm_up), _domain_table(served.capabilities, domain_rates)
     opened, hidden = _sorted_settings(served, settings)
     if not name.strip():
         raise InvalidInput("give the account a name", field="name")
@@ -64,6 +67,7 @@ def create(
             rate_per_second=rate_per_second,
             concurrency=concurrency,
             warm_up=days,
+            domain_rates=table,
             cost_micros=cost_micros,
             created_at=now,
         )
@@ -85,9 +89,10 @@ def update(
     concurrency: int = CONCURRENCY,
     cost_micros: int | None = None,
     warm_up: str | None = None,
+    domain_rates: str | None = None,
     actor: str,
 ) -> None:
-    """Change an account; a secret left empty stays as it is, and so does a price or a warm-up that is not given."""
+    """Change an account; a secret left empty stays as it is, and so do a price and limits that are not given."""
     _check_pace(rate_per_second, concurrency, cost_micros or 0)
     days = None if warm_up is None else warmup.read(warm_up)
     with runtime.db.transaction(actor) as session:
@@ -103,6 +108,8 @@ def update(
             row.cost_micros = cost_micros
         if days is not None:
             _warm_up(session, row, days)
+        if domain_rates is not None:
+            _limit_domains(session, row, domain_rates)
         session.add(row)
         now = runtime.db.now(session)
         log.record(session, Changed(what="account", id=row.id, verb="changed", fields=tuple(sorted(settings))), at=now)
@@ -135,6 +142,36 @@ def _warm_up(session: Session, row: Account, days: list[int]) -> None:
     if days != row.warm_up:
         warmups.changed(session, row.id, begins=not row.warm_up)
         row.warm_up = days
+
+
+def limit_domains(runtime: Runtime, account_id: int, told: str, *, actor: str) -> dict[str, int]:
+    """Let an account send no more than so many messages a minute to each mail domain; return them. Nothing ends it.
+
+    Raises InvalidInput ``domain_rates``, or ``domain_rates_mail`` where there are no domains.
+    """
+    with runtime.db.transaction(actor) as session:
+        row = _get(session, account_id)
+        _limit_domains(session, row, told)
+        session.add(row)
+        now = runtime.db.now(session)
+        log.record(session, Changed(what="account", id=row.id, verb="changed", fields=("domain_rates",)), at=now)
+        table, channel = row.domain_rates, row.channel
+    runtime.ring(account_id, channel)
+    return table
+
+
+def _limit_domains(session: Session, row: Account, told: str) -> None:
+    table = _domain_table(registry.get(row.provider, row.channel).capabilities, told)
+    if table != row.domain_rates:
+        domains.changed(session, row.id)
+        row.domain_rates = table
+
+
+def _domain_table(capabilities: Capabilities, told: str) -> dict[str, int]:
+    table = by_domain.read(told)
+    if table and capabilities.address_kind != "email":
+        raise InvalidInput("only e-mail has domains", field="domain_rates", code="domain_rates_mail")
+    return table
 
 
 def set_state(runtime: Runtime, account_id: int, state: str, *, actor: str) -> None:

@@ -19,6 +19,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcaster.actions import accounts, consequences, gate, settling
+from broadcaster.actions.domains import Pace
 from broadcaster.actions.gate import Flight
 from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.preparing import Item, Preparer
@@ -112,7 +113,8 @@ class _Lane:
         self._zone_name = zone_name
         self._config = config
         self._sender = sender
-        self._idempotency = registry.get(provider).capabilities.idempotency
+        capabilities = registry.get(provider, config.channel).capabilities
+        self._idempotency, self._spacing = capabilities.idempotency, capabilities.recipient_seconds
         self._preparer = Preparer(runtime, config, provider=provider, sender=sender)
         self._owner = f"{runtime.db.owner}-{threading.get_ident()}-{config.id}-{secrets.token_hex(4)}"
         self._queue: deque[Item] = deque()
@@ -244,7 +246,7 @@ class _Lane:
             # contacts, addresses, steps, as an edit and an opt-out take them: two orders would be a deadlock
             lately.lock_contacts(session, {item.row.contact_id for item in ready if item.limits})
             touched = {item.address_id for item in ready} | {item.address_id for item, _ in skips}
-            rows.lock_addresses(session, sorted(touched))
+            rows.lock_addresses(session, sorted(touched), alone=bool(self._spacing))
             self._settle(session, ended, now)
             rows.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
             gate_clock = boottime()
@@ -258,22 +260,27 @@ class _Lane:
             flight.item.prepared = None
 
     def _gate(self, session: Session, ready: Sequence[Item], now: datetime) -> list[Flight]:
-        """The last look: under the addresses' locks, let through, skip with a reason, or put back."""
-        taken = rates.take(
-            session, self._config.id, len(ready), now=now, flying=len(self._flights), zone_name=self._zone_name
-        )
+        """The last look: under the addresses' locks, let through, skip with a reason, or put back.
+
+        Who is over the number of their mail domain is out of our hands, and costs the account nothing.
+        """
+        limits = rates.limits(session, self._config.id)
+        pace = Pace(self._runtime, session, limits, now=now)
+        ready, held = pace.split(ready)
+        taken = rates.take(session, limits, len(ready), now=now, flying=len(self._flights), zone_name=self._zone_name)
         tokens, self._breaker = taken.tokens, taken.breaker
         for item in reversed(ready[tokens:]):
             self._queue.appendleft(item)
         if tokens < len(ready):
             self._not_before = max(self._not_before, time.monotonic() + _WAIT_SECONDS)
-        look = gate.pass_through(session, ready[:tokens], owner=self._owner, now=now)
+        look = gate.pass_through(session, ready[:tokens], owner=self._owner, now=now, spacing=self._spacing)
+        pace.count(flight.item for flight in look.passed)
         warmups.uncount(session, self._config.id, [taken.day_ends] * (tokens - len(look.passed)))
         for flight in look.passed:
             flight.day_ends = taken.day_ends
         self._stopped = self._stopped or look.account_stopped or taken.day_full
         self.drained.skipped += look.refused
-        self._forget(session, look.gone)
+        self._forget(session, [*look.gone, *held])
         return look.passed
 
     def _settle(self, session: Session, ended: Sequence[tuple[Flight, Finished]], now: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -45,14 +45,18 @@ class Look:
     account_stopped: bool = False
 
 
-def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: datetime) -> Look:
-    """Judge *items*, whose addresses are locked, and write what becomes of them."""
+def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: datetime, spacing: float = 0.0) -> Look:
+    """Judge *items*, whose addresses are locked, and write what becomes of them.
+
+    *spacing*: seconds between two messages to one address; the locks then have to be ours alone.
+    """
     if not items:
         return Look()
-    look, facts = Look(), _facts(session, items, owner, now)
+    apart = timedelta(seconds=spacing)
+    look, facts = Look(), _facts(session, items, owner, now, now - apart if spacing else None)
     skipped: list[tuple[int, str]] = []
     postponed: list[tuple[int, datetime]] = []
-    gate_ms, judge = milliseconds(now), _Judge(session, items, now)
+    gate_ms, judge = milliseconds(now), _Judge(session, items, now, apart)
     for item in items:
         fact = facts.pop(item.step_id, None)  # once: a lane that lost a batch and got it back may hold a step twice
         if fact is None or fact.campaign_state != "running" or fact.account_state != "active":
@@ -76,11 +80,14 @@ def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: da
     return look
 
 
-def _facts(session: Session, items: Sequence[Item], owner: str, now: datetime) -> dict[int, GateFacts]:
+def _facts(
+    session: Session, items: Sequence[Item], owner: str, now: datetime, since: datetime | None
+) -> dict[int, GateFacts]:
     facts: dict[int, GateFacts] = {}
     for above in {item.above for item in items}:
         ids = [item.step_id for item in items if item.above == above]
-        facts |= {fact.step_id: fact for fact in rows.gate_facts(session, ids, above=above, owner=owner, now=now)}
+        found = rows.gate_facts(session, ids, above=above, owner=owner, now=now, since=since)
+        facts |= {fact.step_id: fact for fact in found}
     return facts
 
 
@@ -94,8 +101,10 @@ def _write_ahead(session: Session, look: Look, now: datetime) -> None:
 class _Judge:
     """Says what stands against a step at one moment: a reason, or the time at which it may go."""
 
-    def __init__(self, session: Session, items: Iterable[Item], now: datetime) -> None:
+    def __init__(self, session: Session, items: Iterable[Item], now: datetime, apart: timedelta) -> None:
         self._now = now
+        self._apart = apart
+        self._served: set[int] = set()
         self._had = _had_lately(session, items, now)
         self._closed = functools.cache(lambda windows, place: windows.closed_until(place, now))
 
@@ -110,11 +119,16 @@ class _Judge:
             return Reason.NO_TIME_ZONE
         if later is not None:
             return later
+        last_at = self._now if item.address_id in self._served else fact.last_at
+        if last_at is not None and last_at + self._apart > self._now:
+            return last_at + self._apart
         if item.limits:
             had = self._had.setdefault(item.row.contact_id, [])
             if pacing.reached(item.limits, had, now=self._now):
                 return Reason.FREQUENCY_CAP
             had.append(self._now)
+        if self._apart:
+            self._served.add(item.address_id)
         return None
 
 

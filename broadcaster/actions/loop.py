@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from broadcaster.actions import (
     campaigns,
     dispatch,
+    domains,
     messages,
     obeying,
     pausing,
@@ -63,6 +64,7 @@ JOBS = (
     Job("poll", polling.poll_due, every_seconds=2.0, lease_seconds=30.0),
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),
     Job("imports", pending.run_pending),
+    Job("domains", domains.forget_full, every_seconds=60.0),
     Job("uploads", uploads.forget_orphans, every_seconds=600.0),
     Job("heartbeat", workers.beat, every_seconds=5.0),
 )

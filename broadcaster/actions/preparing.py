@@ -25,7 +25,7 @@ from broadcaster.core.law.terms import Law
 from broadcaster.core.merge_liquid import MissingField
 from broadcaster.core.messages import Outbound
 from broadcaster.core.pacing import Limit, with_rest
-from broadcaster.storage import batches, consent, outbox, people
+from broadcaster.storage import batches, consent, domains, outbox, people
 from broadcaster.storage import deliveries as rows
 from broadcaster.storage.batches import LeasedBatch
 from broadcaster.storage.deliveries import LoadedStep
@@ -52,6 +52,7 @@ class Item:
     windows: Windows = field(repr=False)
     law: Law = field(repr=False)
     limits: tuple[Limit, ...] = ()
+    waits_for: int | None = None  #: the mail domain for which its batch waits
     variant_id: int = 0
     outbound: Outbound | None = field(default=None, repr=False)
     prepared: Any = field(default=None, repr=False)
@@ -77,7 +78,9 @@ class Preparer:
         """Read a batch's due steps; where workers died over it only the first, unless that is what ends them."""
         if batch.careful and batches.skip_suspect(session, batch.id, now=now):
             logger.error("a message ends whoever builds it", extra={"batch": batch.id})
-        due = rows.load_steps(session, batch.id, now=now)
+        key = batch.domain_key
+        most = None if key is None else domains.worth_reading(session, batch.account_id, key, now=now)
+        due = rows.load_steps(session, batch.id, now=now, most=most)
         if batch.careful and due:
             del due[1:]
             batches.suspect(session, batch.id, due[0].id)
@@ -98,6 +101,7 @@ class Preparer:
                 windows=windows,
                 law=rules,
                 limits=() if limits is None else with_rest(limits, row.rest_days),
+                waits_for=key,
             )
             for row in due
         ]

@@ -51,6 +51,7 @@ class Capabilities:
     webhook: bool = False
     needs_html: bool = False  #: e-mail: the message has a subject, an HTML part and headers
     rate_per_second: float = 50.0  #: default of a new account
+    recipient_seconds: float = 0.0  #: at least so long between two messages to one address
     trusted_clock: bool = True  #: False: the time of what comes in was written by the sender's own machine
 
     @property

@@ -105,6 +105,7 @@ class Telegram:
         polls=True,
         webhook=True,
         rate_per_second=25.0,  # about 30 over all chats, less room for replies
+        recipient_seconds=1.0,
     )
     fields: Sequence[Field] = (
         Field("token", "Bot token", secret=True, help="From @BotFather: digits, a colon, letters."),

@@ -50,6 +50,7 @@ def _row(row: Account) -> dict[str, Any]:
         "rate_per_second": row.rate_per_second,
         "concurrency": row.concurrency,
         "warm_up": row.warm_up,
+        "domain_rates": row.domain_rates,
         "settings": dict(row.settings),
     }
 
@@ -67,6 +68,7 @@ def _row(row: Account) -> dict[str, Any]:
 @click.option("--base-url", default="", help="Another server than the provider's own.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages per second.")
 @click.option("--warm-up", default="", metavar="DAYS", help="As `accounts warm-up` takes it.")
+@click.option("--domain-rates", default="", metavar="TABLE", help="As `accounts domain-rates` takes it.")
 @click.pass_obj
 def add(
     obj: Context,
@@ -80,6 +82,7 @@ def add(
     base_url: str,
     rate: float | None,
     warm_up: str,
+    domain_rates: str,
 ) -> None:
     """Configure a sender. `--set` of a secret is refused: use --secret-from-env or --secret-stdin."""
     secret = {one.name for one in registry.get(provider).fields if one.secret}
@@ -105,6 +108,7 @@ def add(
         base_url=base_url,
         rate_per_second=rate,
         warm_up=warm_up,
+        domain_rates=domain_rates,
         actor=obj.actor,
     )
     click.echo(f"account {made}")
@@ -163,6 +167,20 @@ def warm_up(obj: Context, account: int, days: str) -> None:
     """
     told = verbs.warm_up(obj.runtime(), account, days, actor=obj.actor)
     click.echo(f"{len(told)} days: {', '.join(map(str, told))}" if told else "no warm-up")
+
+
+@accounts.command("domain-rates")
+@click.argument("account", type=click.IntRange(1))
+@click.argument("table")
+@click.pass_obj
+def domain_rates(obj: Context, account: int, table: str) -> None:
+    """Let a mail account send only so many messages a minute to each domain of TABLE.
+
+    Such as "gmail.com = 600, * = 1000", where * is any other domain, each by itself. Empty ends it. Who is over the
+    number of their domain waits; nobody else does.
+    """
+    told = verbs.limit_domains(obj.runtime(), account, table, actor=obj.actor)
+    click.echo(", ".join(f"{domain} = {most}" for domain, most in told.items()) or "no limit by domain")
 
 
 @accounts.command()

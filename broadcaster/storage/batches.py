@@ -8,15 +8,18 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
+from broadcaster.storage import domains, warmups
 from broadcaster.storage.database import sql
 from broadcaster.storage.deliveries import CLOSED_AT
-from broadcaster.storage.warmups import HELD_BACK
 
 LEASE_SECONDS = 15.0
 #: After so many workers have died over a batch its steps are built one at a time.
 _CAREFUL_AFTER = 2
 #: So many more must die over one and the same step before it is to blame: workers are killed for other reasons too.
 _DEATHS_OVER_A_STEP = 3
+
+#: A condition on a batch ``b``: there is something that holds all of it until later.
+_HELD_BACK = f"({warmups.HELD_BACK} OR {domains.HELD_BACK})"
 
 _DUE_BATCH = """
     SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id JOIN campaign c ON c.id = r.campaign_id
@@ -28,7 +31,7 @@ _DUE_BATCH = """
 _LEASE_BATCH = """
     UPDATE batch SET lease_owner = :owner, lease_until = :until,
         abandoned = abandoned + CASE WHEN lease_owner IS NULL THEN 0 ELSE 1 END
-    WHERE id = ({due}) RETURNING id, run_id, account_id, abandoned"""
+    WHERE id = ({due}) RETURNING id, run_id, account_id, abandoned, domain_key"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class LeasedBatch:
     run_id: int
     account_id: int
     abandoned: int
+    domain_key: int | None = None  #: what it waits for
 
     @property
     def careful(self) -> bool:
@@ -47,7 +51,7 @@ class LeasedBatch:
 def lease_batch(session: Session, *, account_id: int, owner: str, now: datetime) -> LeasedBatch | None:
     """Lease the next due batch of an account, None if there is none; *now* is the database's time."""
     skip = "FOR UPDATE OF b SKIP LOCKED" if session.connection().dialect.name == "postgresql" else ""
-    statement = sql(_LEASE_BATCH.format(due=_DUE_BATCH.format(skip=skip, held_back=HELD_BACK)), "now", "until")
+    statement = sql(_LEASE_BATCH.format(due=_DUE_BATCH.format(skip=skip, held_back=_HELD_BACK)), "now", "until")
     values = {"now": now, "until": now + timedelta(seconds=LEASE_SECONDS), "owner": owner, "account": account_id}
     row = session.connection().execute(statement, values).first()
     return None if row is None else LeasedBatch(*row)
@@ -141,7 +145,7 @@ _DUE_ACCOUNTS = sql(
         JOIN account k ON k.id = b.account_id
     WHERE b.open AND b.due_at <= :now AND (b.lease_until IS NULL OR b.lease_until < :now)
       AND r.state = 'running' AND c.state = 'running' AND k.state = 'active'
-      AND NOT {HELD_BACK}""",
+      AND NOT {_HELD_BACK}""",
     "now",
 )
 

@@ -16,19 +16,19 @@ from broadcaster.storage import consent
 from broadcaster.storage.database import any_id, array, id_list, sql
 from broadcaster.storage.tables.base import Json
 
-_LOAD = sql(
-    """
+_DUE_STEPS = """
     SELECT s.id, s.attempt, s.address_id, a.value_ct, a.key_id AS address_key_id, ak.wrapped AS address_key,
-        ak.wrapping_key AS address_wrapping, a.digest, a.country AS address_country,
+        ak.wrapping_key AS address_wrapping, a.digest, a.domain, a.country AS address_country,
         a.time_zones AS address_zones, c.id AS contact_id, c.kind, c.language, c.country, c.time_zone, c.birth_year,
         c.profession, c.last_contact_at, c.part_of_day, c.rest_days, c.attributes, c.name_ct,
         c.key_id AS contact_key_id, ck.wrapped AS contact_key, ck.wrapping_key AS contact_wrapping
     FROM step s JOIN delivery d ON d.id = s.delivery_id JOIN contact c ON c.id = d.contact_id
         JOIN address a ON a.id = s.address_id
         LEFT JOIN person_key ak ON ak.id = a.key_id LEFT JOIN person_key ck ON ck.id = c.key_id
-    WHERE s.batch_id = :batch AND s.state = 'planned' AND s.due_at <= :now ORDER BY s.id""",
-    "now",
-).columns(attributes=Json, last_contact_at=UTCDateTime())
+    WHERE s.batch_id = :batch AND s.state = 'planned' AND s.due_at <= :now ORDER BY s.id"""
+_LOAD = sql(_DUE_STEPS, "now").columns(attributes=Json, last_contact_at=UTCDateTime())
+#: A statement of its own: a limit may tempt PostgreSQL to walk all steps in the order of their ids.
+_LOAD_SOME = sql(f"{_DUE_STEPS} LIMIT :most", "now").columns(attributes=Json, last_contact_at=UTCDateTime())
 
 
 class LoadedStep(NamedTuple):
@@ -42,6 +42,7 @@ class LoadedStep(NamedTuple):
     address_key: bytes | None  #: None when the person was erased
     address_wrapping: str
     digest: bytes
+    domain: str | None
     address_country: str | None
     address_zones: str | None
     contact_id: int
@@ -61,9 +62,13 @@ class LoadedStep(NamedTuple):
     contact_wrapping: str
 
 
-def load_steps(session: Session, batch_id: int, *, now: datetime) -> list[LoadedStep]:
-    """Return the due steps of a batch with all that rendering needs."""
-    rows = session.connection().execute(_LOAD, {"batch": batch_id, "now": now})
+def load_steps(session: Session, batch_id: int, *, now: datetime, most: int | None = None) -> list[LoadedStep]:
+    """Return the due steps of a batch, at most so many if said, with all that rendering needs."""
+    values = {"batch": batch_id, "now": now}
+    if most is None:
+        rows = session.connection().execute(_LOAD, values)
+    else:
+        rows = session.connection().execute(_LOAD_SOME, {**values, "most": most})
     return [LoadedStep(*row) for row in rows.all()]
 
 
@@ -85,12 +90,13 @@ class GateFacts:
     campaign_state: str
     account_state: str
     not_after: datetime | None
+    last_at: datetime | None = None  #: when another message was handed over to the address, if that was just now
 
 
 _FACTS = """
     SELECT s.id, s.address_id, s.attempt, cs.standing, CASE WHEN cs.standing IS NULL THEN {wider} END AS wider,
         cs.event_id, cs.expires_at, cs.basis, cs.since, a.status, a.suppressed, p.state AS campaign_state,
-        k.state AS account_state, r.not_after
+        k.state AS account_state, r.not_after, {just_now} AS last_at
     FROM step s JOIN address a ON a.id = s.address_id
         JOIN batch b ON b.id = s.batch_id AND b.lease_owner = :owner
         JOIN run r ON r.id = s.run_id JOIN campaign p ON p.id = r.campaign_id JOIN account k ON k.id = s.account_id
@@ -98,23 +104,41 @@ _FACTS = """
     WHERE s.id {ids} AND s.state = 'planned'"""
 
 
-def lock_addresses(session: Session, address_ids: Sequence[int]) -> None:
+#: A campaign's message to the address, or one outside campaigns.
+_JUST_NOW = """(SELECT max(x.gate_at) FROM (
+    SELECT o.gate_at FROM step o WHERE o.address_id = s.address_id AND o.id <> s.id AND o.gate_at > :since
+    UNION ALL SELECT m.gate_at FROM message m WHERE m.address_id = s.address_id AND m.gate_at > :since) x)"""
+
+
+def lock_addresses(session: Session, address_ids: Sequence[int], *, alone: bool = False) -> None:
     """Share-lock addresses in id order, so that an opt-out waits for the gate or the gate for it.
 
-    SQLite's one writer is lock enough.
+    *alone*: another gate waits as well. SQLite's one writer is lock enough.
     """
     if address_ids and session.connection().dialect.name == "postgresql":
-        statement = text("SELECT id FROM address WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR SHARE")
+        strength = "NO KEY UPDATE" if alone else "SHARE"
+        statement = text(f"SELECT id FROM address WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR {strength}")
         session.connection().execute(statement, {"ids": array(sorted(address_ids))})
 
 
 def gate_facts(
-    session: Session, step_ids: Sequence[int], *, above: Sequence[int], owner: str, now: datetime
+    session: Session,
+    step_ids: Sequence[int],
+    *,
+    above: Sequence[int],
+    owner: str,
+    now: datetime,
+    since: datetime | None = None,
 ) -> list[GateFacts]:
-    """Read the facts the gate decides on, after the locks are held; steps not ours or not planned are absent."""
-    rule = _FACTS.format(wider=consent.wider(above), ids=any_id(session), states=consent.AT_NOW)
-    statement = sql(rule, "now").columns(**_FACT_TYPES)
-    rows = session.connection().execute(statement, {"ids": id_list(session, step_ids), "owner": owner, "now": now})
+    """Read the facts the gate decides on, after the locks are held; steps not ours or not planned are absent.
+
+    *since*: say what else was handed over to the addresses after that.
+    """
+    just_now, times = ("NULL", ["now"]) if since is None else (_JUST_NOW, ["now", "since"])
+    rule = _FACTS.format(wider=consent.wider(above), ids=any_id(session), states=consent.AT_NOW, just_now=just_now)
+    statement = sql(rule, *times).columns(**_FACT_TYPES)
+    values = {"ids": id_list(session, step_ids), "owner": owner, "now": now}
+    rows = session.connection().execute(statement, values if since is None else {**values, "since": since})
     return [GateFacts(*row) for row in rows.all()]
 
 
@@ -123,7 +147,7 @@ def _fact_types() -> dict[str, Any]:
 
     standing, run = ConsentStanding.__table__.c, Run.__table__.c  # type: ignore[attr-defined]
     times = {"expires_at": standing.expires_at.type, "since": standing.since.type}
-    return {**times, "not_after": run.not_after.type}
+    return {**times, "not_after": run.not_after.type, "last_at": run.not_after.type}
 
 
 _FACT_TYPES = _fact_types()

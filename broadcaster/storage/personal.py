@@ -42,7 +42,7 @@ def _skeleton(kept: str, nulled: str, *, key: str = "", **values: str) -> Holdin
 
 _ACCOUNT = (
     "id brand_id channel provider name base_url settings secrets_ct webhook_key rate_per_second concurrency warm_up "
-    "cost_micros state state_reason held_until created_at"
+    "domain_rates cost_micros state state_reason held_until created_at"
 )
 _CAMPAIGN = (
     "id name brand_id purpose_id audience_id exclude_id template_id plan state revision staff_id created_at "
@@ -142,7 +142,7 @@ HOLDINGS: dict[str, Holding] = {
     "account_media": _nobody("account_id media_id provider_ref expires_at"),
     "account_poll": _nobody("account_id cursor polled_at problem"),
     "audience": _nobody("id name rule created_at updated_at archived_at"),
-    "batch": _nobody("id run_id account_id due_at open lease_owner lease_until abandoned suspect_id"),
+    "batch": _nobody("id run_id account_id due_at open lease_owner lease_until abandoned suspect_id domain_key"),
     "brand": _nobody("id key name contact postal_address website privacy_url archived_at"),
     "campaign": _nobody(_CAMPAIGN),
     "closed_day": _nobody("country day label"),
@@ -154,6 +154,7 @@ HOLDINGS: dict[str, Holding] = {
     "own_word": _nobody("id channel word written kind purpose_id wording_id campaign_id answer created_at"),
     "provider_call": _nobody("id account_id idempotency_key body_sha256 gate_at outcome"),
     "purpose": _nobody(_PURPOSE),
+    "domain_bucket": _nobody("account_id domain_key per_minute tokens refilled_at ready_at"),
     "rate_bucket": _nobody("account_id tokens refilled_at failures openings day_number day_ends day_sent day_most"),
     "run": _nobody(_RUN),
     "setting": _nobody("key value changed_at"),

@@ -21,19 +21,31 @@ BURST_SECONDS = 1.0
 
 _NEW = "INSERT INTO rate_bucket (account_id, tokens, refilled_at, failures, openings, day_number, day_sent)"
 _ENSURE = sql(f"{_NEW} VALUES (:account, :tokens, :now, 0, 0, 0, 0) ON CONFLICT (account_id) DO NOTHING", "now")
-#: Rate and warm-up are read each time, so that a change is obeyed by the next call of every worker.
 _LIMITS = sql(
-    "SELECT k.rate_per_second, k.warm_up, t.refilled_at, t.failures, t.openings "
+    "SELECT k.rate_per_second, k.warm_up, k.domain_rates, t.refilled_at, t.failures, t.openings "
     "FROM account k LEFT JOIN rate_bucket t ON t.account_id = k.id WHERE k.id = :account"
 ).columns(
     column("rate_per_second"),
     column("warm_up", Json),
+    column("domain_rates", Json),
     column("refilled_at", UTCDateTime()),
     column("failures"),
     column("openings"),
 )
 _TOKENS = "SELECT tokens, refilled_at FROM rate_bucket WHERE account_id = :account"
 _WRITE = sql("UPDATE rate_bucket SET tokens = :tokens, refilled_at = :now WHERE account_id = :account", "now")
+
+
+class Limits(NamedTuple):
+    """What holds an account back, as it reads now."""
+
+    account_id: int
+    rate_per_second: float | None
+    warm_up: list[int]
+    domain_rates: dict[str, int]
+    refilled_at: datetime | None  #: None: nothing was ever counted; in the future: nothing starts before
+    failures: int | None
+    openings: int | None
 
 
 class Taken(NamedTuple):
@@ -48,8 +60,22 @@ class Taken(NamedTuple):
     day_full: bool = False
 
 
+def limits(session: Session, account_id: int) -> Limits:
+    """Read what holds an account back; read each time, so that a change is obeyed at once."""
+    return Limits(account_id, *session.connection().execute(_LIMITS, {"account": account_id}).one())
+
+
+def lock(session: Session, limits: Limits, *, now: datetime) -> None:
+    """Let one gate at a time count the account's calls."""
+    connection = session.connection()
+    values = {"account": limits.account_id, "tokens": _capacity(limits.rate_per_second or 0), "now": now}
+    connection.execute(_ENSURE, values)
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql(_TOKENS + " FOR UPDATE"), {"account": limits.account_id})
+
+
 def take(
-    session: Session, account_id: int, want: int, *, now: datetime, flying: int = 0, zone_name: str = "UTC"
+    session: Session, limits: Limits, want: int, *, now: datetime, flying: int = 0, zone_name: str = "UTC"
 ) -> Taken:
     """Take up to *want* tokens of an account; none while it is paused.
 
@@ -57,7 +83,7 @@ def take(
     One that warms up gets what is left of its day, which ends at midnight in *zone_name*.
     """
     connection = session.connection()
-    rate, warm_up, refilled_at, failures, openings = connection.execute(_LIMITS, {"account": account_id}).one()
+    account_id, rate, warm_up, _, refilled_at, failures, openings = limits
     breaker = Breaker(failures or 0, openings or 0)
     if refilled_at is not None and refilled_at > now:
         return Taken(0, breaker)
@@ -68,6 +94,7 @@ def take(
     if refilled_at is None:
         connection.execute(_ENSURE, {"account": account_id, "tokens": _capacity(rate or 0), "now": now})
     if not warm_up:
+        assert rate is not None, "one of the two holds it back"
         return Taken(_from_bucket(connection, account_id, want, rate=rate, now=now), breaker)
     today = warmups.last_day(session, account_id, lock=True).at(now, zone_name)
     most = today.most(warm_up)

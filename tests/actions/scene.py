@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from broadcaster.actions import consent, dispatch, planning, sequencer
 from broadcaster.actions.runtime import Runtime
+from broadcaster.channels import registry
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
 from broadcaster.fakes import twilio
 from broadcaster.fakes.server import FakeServer
@@ -115,6 +117,12 @@ def scene(runtime: Runtime, fake: FakeServer | None, count: int = 3, **options: 
         wording_id=wording,
     )
     return Scene(runtime, brand, purpose, account, channel, people)
+
+
+def chats_in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let messages to one chat follow each other at once, where that is not what is tried."""
+    told = replace(registry.get("telegram").capabilities, recipient_seconds=0.0)
+    monkeypatch.setattr(registry.get("telegram"), "capabilities", told)
 
 
 def until(happened: Callable[[], object], *, what: str = "it") -> None:

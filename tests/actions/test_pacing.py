@@ -16,7 +16,12 @@ from broadcaster.core.consent import Action
 from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.storage import pacing
 from tests import factories
-from tests.actions.scene import Scene, scene
+from tests.actions.scene import Scene, chats_in_haste, scene
+
+
+@pytest.fixture(autouse=True)
+def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    chats_in_haste(monkeypatch)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.storage import batches, deliveries
 from broadcaster.storage.database import Database
 from tests import factories
-from tests.actions.scene import Scene, scene
+from tests.actions.scene import Scene, chats_in_haste, scene
 
 CAMPAIGNS = 3
 #: How a call goes: what the provider does with it, and what happens to the worker or the person meanwhile.
@@ -240,6 +240,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def wire(monkeypatch: pytest.MonkeyPatch, people: None) -> None:
     monkeypatch.setattr(dispatch, "_line", lambda _config, _provider: Wire(Lives.now))
+    chats_in_haste(monkeypatch)
 
 
 def live(examples: int, *phases: Phase) -> None:

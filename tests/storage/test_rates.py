@@ -28,7 +28,7 @@ def take(runtime: Runtime, number: int, want: int, at: float, *, rate: float | N
             text("UPDATE account SET rate_per_second = :rate WHERE id = :id"), {"rate": rate, "id": number}
         )
     with runtime.db.transaction() as session:
-        return rates.take(session, number, want, now=T + timedelta(seconds=at)).tokens
+        return rates.take(session, rates.limits(session, number), want, now=T + timedelta(seconds=at)).tokens
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

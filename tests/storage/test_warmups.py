@@ -38,7 +38,7 @@ def change(runtime: Runtime, number: int, *days: int) -> None:
 
 def take(runtime: Runtime, number: int, want: int, at: datetime) -> Taken:
     with runtime.db.transaction() as session:
-        return rates.take(session, number, want, now=at, zone_name=ZONE)
+        return rates.take(session, rates.limits(session, number), want, now=at, zone_name=ZONE)
 
 
 def held(runtime: Runtime, number: int, at: datetime) -> bool:

@@ -72,13 +72,28 @@ def test_a_warm_up_is_given_and_shown_with_the_day_it_is(admin: Visitor, runtime
     assert 'value="200, 400, 800"' in admin.get("/accounts/2/edit").text
     assert "day 1 of 3: 0 of 200 today" in admin.get("/accounts/2").text
     with runtime.db.transaction() as session:
-        rates.take(session, 2, 200, now=runtime.db.now(session), zone_name="Europe/Paris")
+        rates.take(session, rates.limits(session, 2), 200, now=runtime.db.now(session), zone_name="Europe/Paris")
     page = admin.get("/accounts/2").text
     assert "day 1 of 3: 200 of 200 today" in page
     assert "Today’s messages of the warm-up have been sent." in page
     assert admin.post("/accounts/2/edit", made | {"warm_up": ""}).status_code == 303
     assert account(runtime, 2).warm_up == []
     assert "warm-up" not in admin.get("/accounts/2").text
+
+
+def test_numbers_by_domain_are_given_shown_and_taken_away(admin: Visitor, runtime: Runtime) -> None:
+    made = {name: value for name, value in FORM.items() if name not in {"name", "set_password"}}
+    told = {"domain_rates": "* = 1000\r\nGmail.com = 600"}
+    assert admin.post("/accounts/new/smtp", FORM | told).status_code == 303
+    assert account(runtime, 2).domain_rates == {"gmail.com": 600, "*": 1000}
+    assert "gmail.com = 600\n* = 1000</textarea>" in admin.get("/accounts/2/edit").text
+    assert "gmail.com = 600<br>* = 1000<br>" in admin.get("/accounts/2").text
+    refused = admin.post("/accounts/2/edit", made | {"domain_rates": "gmail.com fast"})
+    assert refused.status_code == 422
+    assert "Write a domain and messages a minute" in refused.text
+    assert admin.post("/accounts/2/edit", made | {"domain_rates": ""}).status_code == 303
+    assert account(runtime, 2).domain_rates == {}
+    assert "domain_rates" not in admin.get("/accounts/new/telegram").text, "a chat has no domain"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +107,7 @@ def test_a_warm_up_is_given_and_shown_with_the_day_it_is(admin: Visitor, runtime
         ("concurrency", "99999999999999999999"),
         ("warm_up", "many"),
         ("warm_up", "200 x 99 x 90"),
+        ("domain_rates", "gmail = 5"),
         ("cost", "-1"),
         ("cost", "1e99"),
         ("set_password", "line\nline"),

@@ -138,7 +138,7 @@ class Batch(SQLModel, table=True):
     """A few hundred steps of one run, account and send time; what a worker leases.
 
     ``abandoned``: how many workers died while they held it. ``suspect_id``: the one step that is being built, once so
-    many have died that a message must be to blame.
+    many have died that a message must be to blame. ``domain_key``: its steps wait for this mail domain (``domains``).
     """
 
     __table_args__ = (
@@ -156,6 +156,7 @@ class Batch(SQLModel, table=True):
     lease_until: datetime | None = None
     abandoned: int = 0
     suspect_id: int | None = number(null=True)
+    domain_key: int | None = number(null=True)
 
 
 class Delivery(SQLModel, table=True):

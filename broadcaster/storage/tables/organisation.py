@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcaster.storage.tables.base import Json, blob, json_column, one_of, pk, ref
@@ -128,6 +128,7 @@ class Account(SQLModel, table=True):
     rate_per_second: float | None = None  #: None: as fast as the provider takes it
     concurrency: int
     warm_up: list[int] = Field(default_factory=list, sa_column=Column(Json, nullable=False))  #: ``core/warmup``
+    domain_rates: dict[str, int] = json_column()  #: ``core/domain_rates``: messages a minute by mail domain
     cost_micros: int = 0  #: per message or SMS part, in millionths of the organisation's currency
     state: str = "active"
     state_reason: str = ""
@@ -160,6 +161,19 @@ class RateBucket(SQLModel, table=True):
     day_ends: datetime | None = None
     day_sent: int = 0
     day_most: int | None = None  #: None: not limited, or not looked at since it was changed
+
+
+class DomainBucket(SQLModel, table=True):
+    """What one mail domain may still get of an account, for all workers. ``domain_key``: a keyed hash, 64 bits."""
+
+    __tablename__ = "domain_bucket"
+
+    account_id: int = ref("account.id", primary_key=True)
+    domain_key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    per_minute: int  #: as it was at the last gate
+    tokens: float
+    refilled_at: datetime
+    ready_at: datetime  #: what waits for it need not be looked at before
 
 
 class Staff(SQLModel, table=True):

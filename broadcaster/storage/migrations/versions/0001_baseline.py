@@ -226,6 +226,11 @@ def upgrade() -> None:
         sa.Column(
             "warm_up", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
         ),
+        sa.Column(
+            "domain_rates",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("cost_micros", sa.Integer(), nullable=False),
         sa.Column("state", AutoString(), nullable=False),
         sa.Column("state_reason", AutoString(), nullable=False),
@@ -484,6 +489,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_provider_call_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_call")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_provider_call_idempotency_key")),
+    )
+    op.create_table(
+        "domain_bucket",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("domain_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("per_minute", sa.Integer(), nullable=False),
+        sa.Column("tokens", sa.Float(), nullable=False),
+        sa.Column("refilled_at", UTCDateTime(), nullable=False),
+        sa.Column("ready_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_domain_bucket_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "domain_key", name=op.f("pk_domain_bucket")),
     )
     op.create_table(
         "rate_bucket",
@@ -900,6 +916,7 @@ def upgrade() -> None:
         sa.Column("lease_until", UTCDateTime(), nullable=True),
         sa.Column("abandoned", sa.Integer(), nullable=False),
         sa.Column("suspect_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("domain_key", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_batch_account_id")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
@@ -1304,6 +1321,7 @@ def downgrade() -> None:
 
     op.drop_table("receipt")
     op.drop_table("rate_bucket")
+    op.drop_table("domain_bucket")
     op.drop_table("provider_call")
     op.drop_table("import_reject")
     with op.batch_alter_table("contact", schema=None) as batch_op:
