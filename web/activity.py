@@ -25,7 +25,7 @@ _SAID = frozenset(
     [
         *("actor", "at", "event", "what", "id", "verb", "success"),
         *("account_id", "address_id", "campaign_id", "contact_id", "import_id", "message_id", "request_id", "staff_id"),
-        *("count", "decision", "rows"),
+        *("count", "decision", "rows", "rule"),
     ]
 )
 
@@ -79,4 +79,6 @@ def _opened(body: bytes) -> dict[str, Any]:
 def _detail(name: str, value: object) -> str:
     if name == "fields" and isinstance(value, list):
         return " ".join(str(one) for one in value)
+    if isinstance(value, list):
+        value = ", ".join(str(one) for one in value)
     return f"{events.DETAILS.get(name, name)}: {str(value)[:80]}"

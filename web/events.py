@@ -72,6 +72,8 @@ VERBS = {
 #: Fields of an event beside its sentence.
 DETAILS = {
     "addresses": _l("addresses"),
+    "after": _l("now"),
+    "before": _l("until then"),
     "campaign_id": _l("campaign"),
     "changed": _l("changed"),
     "channel": _l("channel"),
@@ -126,6 +128,10 @@ def _changed(body: Mapping[str, Any]) -> str:
     if not body["id"]:
         return _("%(thing)s: %(verb)s", thing=thing, verb=_verb(body))
     return _("%(thing)s %(id)s: %(verb)s", thing=thing, id=body["id"], verb=_verb(body))
+
+
+def _law(body: Mapping[str, Any]) -> str:
+    return _("Own rules of %(rule)s changed", rule=body["rule"])
 
 
 def _signed_in(body: Mapping[str, Any]) -> str:
@@ -217,6 +223,7 @@ _SENTENCES = {
     "Exported": _exported,
     "ImportProgress": _import,
     "ImportTakenBack": _taken_back,
+    "LawChanged": _law,
     "MessageSettled": _message,
     "PrivacyRequestMoved": _request,
     "SignedIn": _signed_in,

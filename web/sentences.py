@@ -45,6 +45,10 @@ _VERIFIER = (
     marked("the text of a note is Unicode"),
 )
 _CHECKS = (
+    marked("the sender %(name)s: %(why)s"),
+    marked("no marketing from numbers that begin with %(begins)s (%(place)s: %(source)s); use: %(use)s"),
+    marked("no marketing from numbers that begin with %(begins)s (%(place)s: %(source)s)"),
+    marked("short code 36xxx; 38xxx for transactional messages"),
     marked("messages go to the sandbox outbox and reach nobody"),
     marked("signed in"),
     marked("The server offers: %(what)s"),
@@ -94,7 +98,15 @@ def _pattern(sentence: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"%\\?\((\w+)\\?\)s", r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL)
 
 
-_KNOWN = [(_pattern(one), one) for one in (*_VERIFIER, *_CHECKS)]
+_LAW = (
+    marked("the law asks %(asks)s (%(place)s: %(source)s, %(date)s)"),
+    marked("at least %(count)s years"),
+    marked("at most %(count)s months"),
+    marked("%(day)s at the latest"),
+)
+
+
+_KNOWN = [(_pattern(one), one) for one in (*_VERIFIER, *_CHECKS, *_LAW)]
 
 
 def said(sentence: str) -> str:

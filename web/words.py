@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from broadcaster.core.errors import BroadcasterError
 from web.language import _l
+from web.sentences import said
 
 ROLES = {
     "admin": _l("Administrator"),
@@ -71,6 +72,9 @@ PROBLEMS = {
     "role": _l("Your role does not allow this."),
     "set_up": _l("The first administrator exists already."),
     "sign_in": _l("E-mail address or password is wrong, or there were too many tries. Wait a little and try again."),
+    "roles": _l("At most 200 roles, of at most 80 characters each."),
+    "source_missing": _l("Say on whose word: a rule needs its source."),
+    "stop_no_row": _l("There is no row of the law to switch off here: give a day."),
     "staff_exists": _l("Somebody with this e-mail address works here already."),
     "staff_inactive": _l("This person is switched off."),
     "theirs": _l("Only the person can change this, on the page behind the link in their messages."),
@@ -135,7 +139,7 @@ _STATUS_CODES = {
 def problem(error: BroadcasterError) -> str:
     """Say an error in the reader's language."""
     known = PROBLEMS.get(error.code)
-    return str(known) if known else error.message
+    return str(known) if known else said(error.message)
 
 
 def field_problem(kind: str) -> str:

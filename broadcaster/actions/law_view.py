@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ from broadcaster.actions.organisation import setting
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.law import rows as law
-from broadcaster.core.law.rows import Row, Rules
+from broadcaster.core.law.rows import AgeRow, BasisRow, FooterRow, InactivityRow, Row, Rules, SenderRow, StopRow
 from broadcaster.core.schedule import country_zones
 
 
@@ -53,23 +53,31 @@ def shown(runtime: Runtime, country: str | None = None) -> Shown:
 
 
 def _all(told: Rules) -> Iterator[ShownRow]:
-    for basis in told.basis:
-        end = f", {basis.months} months" if basis.months else ""
-        facts = {"basis": basis.basis.value, "audience": basis.audience, "months": basis.months}
-        yield _row("basis", basis, f"{basis.basis.value} for {basis.audience}{end}", **facts)
-    for age in told.age:
-        yield _row("age", age, f"below {age.years} one's own consent does not count", years=age.years)
-    for idle in told.inactivity:
-        yield _row("inactivity", idle, f"run out after {idle.months} months of silence", months=idle.months)
-    for footer in told.footer:
-        yield _row("footer", footer, " and ".join(footer.parts), parts=footer.parts)
-    for stop in told.stop:
-        scope, since = stop.scope.value, stop.since
-        yield _row("stop", stop, f"a stop that names nothing closes {scope} from {since}", scope=scope, since=since)
-    for sender in told.sender:
-        yield _row(
-            "sender", sender, f"no marketing from {', '.join(sender.refused)}; {sender.use}", refused=sender.refused
-        )
+    rows: Iterable[Row] = (*told.basis, *told.age, *told.inactivity, *told.footer, *told.stop, *told.sender)
+    yield from map(shown_row, rows)
+
+
+def shown_row(row: Row) -> ShownRow:
+    """Return one row in words, with its own values."""
+    match row:
+        case BasisRow():
+            end = f", {row.months} months" if row.months else ""
+            facts = {"basis": row.basis.value, "audience": row.audience, "months": row.months}
+            return _row("basis", row, f"{row.basis.value} for {row.audience}{end}", **facts)
+        case AgeRow():
+            return _row("age", row, f"below {row.years} one's own consent does not count", years=row.years)
+        case InactivityRow():
+            return _row("inactivity", row, f"run out after {row.months} months of silence", months=row.months)
+        case FooterRow():
+            return _row("footer", row, " and ".join(row.parts), parts=row.parts)
+        case StopRow():
+            scope, since = row.scope.value, row.since
+            return _row("stop", row, f"a stop that names nothing closes {scope} from {since}", scope=scope, since=since)
+        case SenderRow():
+            says = f"no marketing from {', '.join(row.refused)}; {row.use}"
+            return _row("sender", row, says, refused=row.refused)
+        case _:
+            raise AssertionError("each kind of row has its words")
 
 
 def _row(what: str, row: Row, says: str, **facts: Any) -> ShownRow:

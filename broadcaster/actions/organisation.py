@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -11,8 +12,9 @@ from broadcaster.actions.runtime import Runtime
 from broadcaster.core import pacing
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import Changed
+from broadcaster.core.law.own import Own, own_rules
 from broadcaster.core.law.rows import Part
-from broadcaster.core.law.terms import Law, Own, own_rules
+from broadcaster.core.law.terms import Law
 from broadcaster.core.schedule import country_zones
 from broadcaster.storage import log
 from broadcaster.storage.tables import Setting
@@ -63,7 +65,7 @@ def own_law(session: Session) -> dict[str, Own]:
 
 def footer_parts(session: Session, channel: str) -> frozenset[Part]:
     """Return what messages must hold: in the organisation's country and in those it has rules of its own for."""
-    return Law().footer({setting(session, "default_region"), *setting(session, "legal")}, channel)
+    return Law(own=own_law(session)).footer({setting(session, "default_region"), *setting(session, "legal")}, channel)
 
 
 def set_settings(runtime: Runtime, values: dict[str, Any], *, actor: str) -> None:
@@ -76,7 +78,12 @@ def set_settings(runtime: Runtime, values: dict[str, Any], *, actor: str) -> Non
     with runtime.db.transaction(actor) as session:
         now = runtime.db.now(session)
         for key, value in values.items():
-            row = session.get(Setting, key) or Setting(key=key, value="", changed_at=now)
-            row.value, row.changed_at = json.dumps(value), now
-            session.add(row)
+            put_setting(session, key, value, now=now)
         log.record(session, Changed(what="setting", id="", verb="changed", fields=tuple(sorted(values))), at=now)
+
+
+def put_setting(session: Session, key: str, value: Any, *, now: datetime) -> None:
+    """Write one setting within the caller's transaction, who also logs it."""
+    row = session.get(Setting, key) or Setting(key=key, value="", changed_at=now)
+    row.value, row.changed_at = json.dumps(value), now
+    session.add(row)

@@ -247,5 +247,5 @@ def rebuild(obj: Context, yes: bool) -> None:
     click.echo(f"Rebuilt: {optin.rebuild(obj.runtime(), actor=obj.actor)} addresses.")
 
 
-for _verb in (*consent_desk.COMMANDS, law.rules):
+for _verb in (*consent_desk.COMMANDS, law.rules, law.set_rule, law.end_rule, law.set_roles):
     consent.add_command(_verb)

@@ -38,6 +38,16 @@ class Changed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LawChanged(Event):
+    """What the organisation asks beyond the law was changed: of which country or purpose, what was and what is."""
+
+    kind: ClassVar[str] = "admin"
+    rule: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ContactChanged(Event):
     """A contact was created, edited, merged, unmerged or put into a group; names of fields, never values."""
 

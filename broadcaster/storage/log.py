@@ -6,6 +6,7 @@ under a lease, gives numbers, appends to the RFC 6962 tree and signs a checkpoin
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from broadcaster.core import events
 from broadcaster.core.event_types import Event
 from broadcaster.storage.database import allocate, sql
 from broadcaster.storage.tables import Checkpoint, ErasedItem, LogEntry, LogPayload
+from broadcaster.storage.tables.ledger import LAW_CHANGED
 
 
 def record(
@@ -151,4 +153,25 @@ def activity(session: Session, *, before: int | None = None, limit: int = 50) ->
     return session.connection().execute(query.order_by(col(LogEntry.id).desc()).limit(limit)).all()
 
 
-__all__ = ["Leaf", "activity", "count_unnumbered_before", "head", "leaves", "number", "record", "unnumbered"]
+def law_changes(session: Session, *, limit: int) -> list[tuple[datetime, dict[str, Any]]]:
+    """Return the newest changes of the organisation's own law: when, and the event."""
+    query = (
+        select(col(LogEntry.created_at), col(LogPayload.body))
+        .join(LogPayload, col(LogPayload.entry_id) == col(LogEntry.id))
+        .where(text(LAW_CHANGED))  # in the words of the index, which are few rows of very many
+        .order_by(col(LogPayload.entry_id).desc())
+    )
+    return [(at, json.loads(body)) for at, body in session.connection().execute(query.limit(limit)).all()]
+
+
+__all__ = [
+    "Leaf",
+    "activity",
+    "count_unnumbered_before",
+    "head",
+    "law_changes",
+    "leaves",
+    "number",
+    "record",
+    "unnumbered",
+]

@@ -22,7 +22,6 @@ from tests.actions.talk import NOW, said, tell
 from tests.factories import ACTOR
 
 TODAY = datetime.now(UTC)
-WHY = "our own choice"
 #: What an organisation may choose for a country, and all that a person of the scene has.
 CHOICES = ("channel", "categories", "everywhere")
 ALL = {("sms", "offers"), ("sms", "reminders"), ("sms", "orders"), ("email", "offers"), ("email", "reminders")}
@@ -78,8 +77,7 @@ def lives_in(s: Scene, country: str | None) -> None:
 
 
 def choose(s: Scene, country: str, *scopes: str, since: Any = "2026-01-01") -> None:
-    told = {one: {"from": since, "source": WHY} for one in scopes}
-    set_settings(s.runtime, {"legal": {country: {"stop": told}}}, actor=ACTOR)
+    set_settings(s.runtime, {"legal": {country: {"stop": dict.fromkeys(scopes, since)}}}, actor=ACTOR)
 
 
 def rules_told(s: Scene) -> set[Any]:

@@ -169,3 +169,30 @@ def test_a_check_says_whether_an_account_works(shop: Shell) -> None:
     assert shop.run(accounts, *dead, *more).exit_code == 0
     done = shop.run(accounts, "check", "2")
     assert "does not work" in done.output
+
+
+def test_rules_of_ones_own_are_set_and_ended_by_command_line(shop: Shell) -> None:
+    given = ("set-rule", "--country", "fr", "--age", "18", "--stop", "everywhere=2027-01-01", "--source", "our board")
+    told = shop.json(consent, *given)["own"]
+    assert (told["age"], told["stop"]) == (18, {"everywhere": "2027-01-01"})
+    told = shop.json(consent, "set-rule", "--country", "FR", "--part", "postal_address", "--sender", "+338")["own"]
+    assert (told["age"], told["parts"], told["senders"]) == (18, ["postal_address"], ["+338"])
+    told = shop.json(consent, "end-rule", "--country", "FR", "--rule", "age")["own"]
+    assert ("age" in told, told["parts"]) == (False, ["postal_address"])
+    assert shop.json(consent, "end-rule", "--country", "FR")["own"] == {}
+    assert shop.json(consent, "rules", "--country", "FR")["own"] == {}
+
+
+def test_a_rule_that_asks_less_than_the_law_is_refused_by_command_line(shop: Shell) -> None:
+    problem = shop.problem(consent, "set-rule", "--country", "FR", "--age", "12", "--source", "our board")
+    assert isinstance(problem, InvalidInput)
+    assert (problem.field, "at least 15 years" in problem.message) == ("age", True)
+    assert isinstance(shop.problem(consent, "end-rule", "--country", "FR"), NotFound)
+
+
+def test_roles_are_set_by_command_line(shop: Shell) -> None:
+    assert shop.json(consent, "set-roles", "--purpose", "offers", "Buyer", "head of sales") == {
+        "purpose": "offers",
+        "roles": ["buyer", "head of sales"],
+    }
+    assert "no roles" in shop.run(consent, "set-roles", "--purpose", "offers").output

@@ -10,8 +10,9 @@ import pytest
 from broadcaster.core.consent import Basis
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
+from broadcaster.core.law.own import Own, own_rules
 from broadcaster.core.law.rows import rules
-from broadcaster.core.law.terms import Law, Own, Person, months_before, own_rules
+from broadcaster.core.law.terms import Law, Person, months_before
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATELY = datetime(2026, 11, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from broadcaster.core.law.rows import StopRow, StopScope, rules
-from broadcaster.core.law.terms import Own
+from broadcaster.core.law.own import Own, movable, shipped_stops
+from broadcaster.core.law.rows import StopScope, rules
 from broadcaster.core.schedule import country_zones
 
 #: Where a day begins first on earth: for a country whose zones are not known, in doubt earlier.
@@ -47,23 +47,12 @@ def holding(
 
 
 def _of(country: str, own: Own, channel: str) -> Iterator[StopRule]:
-    for row in shipped(country):
+    for row in shipped_stops(country):
         if row.on(channel) and not (row.scope in own.stop and movable(row)):
             yield StopRule(row.place, row.scope, row.since)
-    for scope, chosen in own.stop.items():
-        if chosen.since is not None:
-            yield StopRule(country, scope, chosen.since, own=True)
-
-
-def shipped(country: str) -> list[StopRow]:
-    """Return the rows of the law for a country, its own first."""
-    reach = rules().reach(country)
-    return sorted((row for row in rules().stop if row.place in reach), key=lambda row: reach.index(row.place))
-
-
-def movable(row: StopRow) -> bool:
-    """Say whether an organisation may put a row at another day, or off: only while its law is not settled."""
-    return row.certainty == "contested"
+    for scope, since in own.stop.items():
+        if since is not None:
+            yield StopRule(country, scope, since, own=True)
 
 
 def _today(country: str, now: datetime) -> date:

@@ -5,37 +5,15 @@ from __future__ import annotations
 import calendar
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from broadcaster.core.consent import Basis
 from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
-from broadcaster.core.law.rows import EVERYWHERE, BasisRow, Months, Part, StopScope, rules
-
-
-class OwnStop(BaseModel):
-    """How far a stop reaches by the organisation's own choice. ``since`` None: a contested row of the law is off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    since: Annotated[date | None, Field(alias="from")]
-    source: Annotated[str, Field(min_length=3, max_length=300)]
-
-
-class Own(BaseModel):
-    """What an organisation asks beyond the law in one country. Nothing here can open what a row closes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    consent_months: Annotated[int, Field(ge=1, le=240)] | None = None
-    inactive_months: Annotated[int, Field(ge=1, le=240)] | None = None
-    age: Annotated[int, Field(ge=0, le=25)] | None = None
-    without: tuple[Basis, ...] = ()
-    stop: Mapping[StopScope, OwnStop] = Field(default_factory=dict)
+from broadcaster.core.law.own import Own
+from broadcaster.core.law.rows import EVERYWHERE, BasisRow, Months, Part, rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +96,7 @@ class Law:
         for country in countries:
             rows = {row.place: row for row in told.footer if row.on(channel)}
             found.update(next((rows[place].parts for place in told.reach(country) if place in rows), ()))
+            found.update(self.own.get(country, Own()).parts)
         return frozenset(found)
 
 
@@ -187,22 +166,6 @@ def _limited(row: BasisRow, own: Own) -> BasisRow:
 
 def _shorter(months: Months, own: int | None) -> int:
     return months if own is None else min(months or own, own)
-
-
-def own_rules(given: Any) -> dict[str, Own]:
-    """Read what an organisation asks beyond the law. Raises InvalidInput ``legal`` naming the country and field."""
-    found = {}
-    for country, told in dict(given or {}).items():
-        try:
-            if not (isinstance(country, str) and len(country) == 2 and country.isascii() and country.isupper()):
-                raise InvalidInput("name a country by its two letters", field=f"legal.{country}", code="legal")
-            found[country] = Own.model_validate(told)
-        except ValidationError as problem:
-            where = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
-            raise InvalidInput(
-                f"there is no such rule, or no such value: {where}", field=f"legal.{country}.{where}", code="legal"
-            ) from None
-    return found
 
 
 @lru_cache(maxsize=256)

@@ -29,11 +29,18 @@ class LogEntry(SQLModel, table=True):
     position: int | None = Field(default=None, sa_column=Column(BigInteger))
 
 
+LAW_CHANGED = "event = 'LawChanged'"  #: shown beside the rules, wherever in the log they stand
+
+
 class LogPayload(SQLModel, table=True):
     """The erasable half of a leaf: the committed bytes and the salt. ``key_id`` NULL: nothing personal in it."""
 
     __tablename__ = "log_payload"
-    __table_args__ = (Index("ix_log_payload_key_id", "key_id"), Index("ix_log_payload_staff_id", "staff_id"))
+    __table_args__ = (
+        Index("ix_log_payload_key_id", "key_id"),
+        Index("ix_log_payload_staff_id", "staff_id"),
+        partial_index("ix_log_payload_law", "entry_id", where=LAW_CHANGED),
+    )
 
     entry_id: int = ref("log_entry.id", primary_key=True)
     event: str  #: the event's class, for the activity screen

@@ -296,6 +296,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("log_payload", schema=None) as batch_op:
         batch_op.create_index("ix_log_payload_key_id", ["key_id"], unique=False)
+        batch_op.create_index(
+            "ix_log_payload_law",
+            ["entry_id"],
+            unique=False,
+            sqlite_where=sa.text("event = 'LawChanged'"),
+            postgresql_where=sa.text("event = 'LawChanged'"),
+        )
         batch_op.create_index("ix_log_payload_staff_id", ["staff_id"], unique=False)
 
     op.create_table(
@@ -1341,6 +1348,11 @@ def downgrade() -> None:
     op.drop_table("purpose")
     with op.batch_alter_table("log_payload", schema=None) as batch_op:
         batch_op.drop_index("ix_log_payload_staff_id")
+        batch_op.drop_index(
+            "ix_log_payload_law",
+            sqlite_where=sa.text("event = 'LawChanged'"),
+            postgresql_where=sa.text("event = 'LawChanged'"),
+        )
         batch_op.drop_index("ix_log_payload_key_id")
 
     op.drop_table("log_payload")
