@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlmodel import Session
 
-from broadcaster.actions.organisation import law
+from broadcaster.actions.organisation import law, own_law
 from broadcaster.core.consent import GRANTS, Basis
-from broadcaster.core.law import terms
+from broadcaster.core.errors import InvalidInput
+from broadcaster.core.law import senders, terms
+from broadcaster.core.law.ends import Ends
+from broadcaster.core.law.senders import Barred
 from broadcaster.core.law.terms import Law, Offer, Person, months_after
 from broadcaster.storage import consent_history
 from broadcaster.storage import law as rows
 from broadcaster.storage.consent import NewConsent
-from broadcaster.storage.tables import Address, Purpose
+from broadcaster.storage.tables import Account, Address, Purpose
 
 
 def check_recordable(
@@ -49,10 +52,42 @@ def with_ends(session: Session, acts: list[NewConsent], addresses: Mapping[int, 
     return found
 
 
+def ends(session: Session, asked: Iterable[tuple[int, str]]) -> Ends:
+    """Return when consent runs out that a file tells, for these (purpose, channel): what ``with_ends`` would record."""
+    purposes = consent_history.purposes(session)
+    months: dict[tuple[int, str, str, str], int] = {}
+    places: frozenset[str] = frozenset()
+    for purpose_id, channel in asked:
+        purpose = purposes[purpose_id]
+        known = law(session, purpose=purpose.key, marketing=purpose.kind == "marketing")
+        places = frozenset(known.places)
+        for place, terms_there in known.places.items() if known.applies else ():
+            for kind in ("consumer", "professional"):
+                life = terms_there.life(Basis.CONSENT, kind=kind, channel=channel)
+                if life:
+                    months[purpose_id, channel, kind, place] = life
+    return Ends(months, places)
+
+
 def _with_end(act: NewConsent, known: Law, people: Sequence[Person], channel: str) -> NewConsent:
     lives = [known.of(one.country).life(act.basis, kind=one.kind, channel=channel) for one in people]
     months = min((one for one in lives if one), default=0) if known.applies else 0
     return replace(act, expires_at=months_after(act.occurred_at, months)) if months else act
+
+
+def check_sender(session: Session, account: Account, purpose: Purpose) -> None:
+    """Raise InvalidInput ``sender_class``, naming row and source, if the sender may not carry marketing."""
+    if purpose.kind != "marketing":
+        return
+    found = barred_sender(session, account)
+    if found is not None:
+        raise InvalidInput(f"the sender {account.name!r}: {found}", field="plan.channels", code="sender_class")
+
+
+def barred_sender(session: Session, account: Account) -> Barred | None:
+    """Return why an account may not carry marketing, None if it may."""
+    sender = str(account.settings.get("sender", ""))
+    return senders.barred(own_law(session), channel=account.channel, sender=sender) if sender else None
 
 
 def _people(session: Session, addresses: Sequence[Address]) -> dict[int, list[Person]]:

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from broadcaster.actions import consent as consents
 from broadcaster.actions import contact_fields, contact_views, contacts, sequencer
 from broadcaster.actions.imports import files, jobs, records, undo, uploads
+from broadcaster.actions.organisation import set_settings
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.addresses import normalise_email
 from broadcaster.core.consent import OUR_CLOCK, Action, Actor, Source
@@ -568,3 +571,49 @@ def workbook(rows: list[list[str]]) -> dict[str, str]:
         ),
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
     }
+
+
+def ends(runtime: Runtime, source: str) -> list[tuple]:
+    with runtime.db.reading() as session:
+        query = text(f"SELECT address_id, expires_at FROM consent_event WHERE source = '{source}' ORDER BY 1")
+        return [tuple(map(str, row)) for row in session.connection().execute(query)]
+
+
+@pytest.mark.parametrize("chunk_rows", [2, 100])
+def test_an_import_gives_the_same_end_as_a_form(runtime, chunk_rows):
+    """By the row of everybody who uses the address, the shortest of several; of a number also by its country."""
+    legal = {"FR": {"consent_months": 36}, "DE": {"consent_months": 30}, "BE": {"consent_months": 33}}
+    set_settings(runtime, {"legal": legal}, actor=ACTOR)
+    both = ConsentRule(**{**mapping().consents[0].model_dump(), "channel": "sms"})
+    _, report = take(
+        runtime,
+        table(
+            f"b@example.org,,Bea,,GB,en,{PROVED}",
+            f"b@example.org,,Carl,,DE,en,{PROVED}",
+            f"a@example.org,,Ann,,FR,en,{PROVED}",
+            f"d@example.org,+32470123456,Dan,,,en,{PROVED}",
+            f"e@example.org,+32470123457,Eve,,FR,en,{PROVED}",
+            f"f@example.org,,Fay,,,en,{PROVED}",
+            f"a@example.org,,Ann,,FR,en,{PROVED.replace('-03-', '-04-')}",
+        ),
+        mapping(consents=(mapping().consents[0], both)),
+        chunk_rows=chunk_rows,
+    )
+    assert report.created == 6
+    imported = ends(runtime, "import")
+    assert len({end for _, end in imported}) > 3
+    with runtime.db.reading() as session:
+        rows = session.connection().execute(text("SELECT address_id, occurred_at FROM consent_event ORDER BY 1"))
+        told = [(row[0], datetime.fromisoformat(str(row[1])[:26]).replace(tzinfo=UTC)) for row in rows]
+        purpose = ledger.purpose_id(session, "offers")
+    consents.record(runtime, [factories.grant(address, purpose, at) for address, at in told], actor=ACTOR)
+    assert sorted(ends(runtime, "web_form")) == sorted(imported)
+
+
+def test_an_end_by_the_law_is_sealed_ahead_too(runtime):
+    """A file of more than a megabyte is read by a process of its own."""
+    set_settings(runtime, {"legal": {"FR": {"consent_months": 60}}}, actor=ACTOR)
+    rows = [f"p{n}@example.org,,Name{n},,FR,fr,{PROVED}{'x' * 900}" for n in range(1500)]
+    take(runtime, table(*rows))
+    assert {end[:10] for _, end in ends(runtime, "import")} == {"2029-03-01"}
+    assert sendable(runtime, "p7@example.org")

@@ -13,6 +13,7 @@ from typing import IO, Any
 from sqlmodel import Session
 
 from broadcaster.actions import consent as consents
+from broadcaster.actions import lawful
 from broadcaster.actions.consent import Recorded
 from broadcaster.actions.imports import files, uploads
 from broadcaster.actions.imports.files import Format
@@ -260,7 +261,8 @@ def _job(
     check_header(found.header, mapping)
     now: datetime = runtime.db.now(session)
     paths = ledger.paths(session)
-    return Job(path, found, mapping, catalogue, paths, runtime.keys, now, skip=skip, chunk_rows=chunk_rows)
+    ends = lawful.ends(session, {(catalogue.purposes[rule.purpose].id, rule.channel) for rule in mapping.consents})
+    return Job(path, found, mapping, catalogue, paths, runtime.keys, now, ends, skip=skip, chunk_rows=chunk_rows)
 
 
 def _known(
@@ -286,7 +288,7 @@ def _plan(rest: Sequence[Prepared], known: Known, report: Report, job: Job, *, s
 def _judge(session: Session, plan: ChunkPlan, job: Job, report: Report) -> Judge:
     known = sorted({act.place.id for act in plan.acts if act.place.id is not None})
     told = ledger.events_of(session, known) if known else {}
-    return Judge(told, job.paths, job.import_id, job.now, report, plan.rejects)
+    return Judge(told, job.paths, job.import_id, job.now, report, plan.rejects, job.ends)
 
 
 def _format(told: dict[str, Any]) -> Format:

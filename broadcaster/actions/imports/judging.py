@@ -10,7 +10,9 @@ from datetime import datetime
 from broadcaster.actions.imports.plan import Act, Place
 from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.core import consent
+from broadcaster.core.addresses import phone_facts
 from broadcaster.core.consent import Action, Actor, ConsentEvent, Source, Standing, State
+from broadcaster.core.law.ends import Ends
 
 CLOCK = "import"
 
@@ -25,6 +27,7 @@ class Judge:
     now: datetime
     report: Report
     rejects: list[Reject]
+    ends: Ends = field(default_factory=Ends)
     _events: dict[int, list[ConsentEvent]] = field(default_factory=dict)
     _states: dict[int, dict[int, State]] = field(default_factory=dict)
     _number: int = 0
@@ -39,7 +42,7 @@ class Judge:
             return None
         events = self._events.setdefault(id(place), list(self.told.get(place.id or 0, ())))
         self._number -= 1
-        event = event_of(act, self._number, self.now)
+        event = event_of(act, self._number, self.now, self.ends)
         if any(_same(event, one) for one in events):
             self.report.consent["already"] += 1
             return None
@@ -94,16 +97,33 @@ def _same(event: ConsentEvent, other: ConsentEvent) -> bool:
     return event.occurred_at == other.occurred_at or event.action is Action.WITHDRAWN
 
 
-def event_of(act: Act, number: int, now: datetime) -> ConsentEvent:
-    """Return the consent event an act amounts to; staff says so, not the person."""
+def event_of(act: Act, number: int, now: datetime, ends: Ends) -> ConsentEvent:
+    """Return the consent event an act amounts to; staff says so, not the person.
+
+    Of an address we know, the ledger itself computes the end when it records.
+    """
+    at = consent.effective_time(act.said.at, now)
+    fresh = ends.months and act.said.yes and act.place.id is None
     return ConsentEvent(
         id=number,
         key=act.key.hex(),
         action=Action.GRANTED if act.said.yes else Action.WITHDRAWN,
         purpose_id=act.said.purpose_id,
-        occurred_at=consent.effective_time(act.said.at, now),
+        occurred_at=at,
         received_at=now,
         clock=CLOCK,
         actor=Actor.STAFF,
         source=Source.IMPORT,
+        expires_at=_end(act, at, ends) if fresh else None,
     )
+
+
+def _end(act: Act, at: datetime, ends: Ends) -> datetime | None:
+    """Return when a consent at a new address runs out, by the row of whoever uses it."""
+    found = act.place.found
+    told = [(one.fields.get("kind"), one.fields.get("country")) for one in act.place.people] or [(None, None)]
+    users = [
+        (kind or "consumer", country or (phone_facts(found.value)[0] if found.kind == "phone" else None))
+        for kind, country in told
+    ]
+    return ends.end(at, purpose_id=act.said.purpose_id, channel=found.channel, people=users)

@@ -109,7 +109,7 @@ def plan(records: Iterable[Record], reader: Reader, job: Job, stock: Stock | Non
         planner.add(prepared)
         finders.append(prepared.finders())
     made, now = planner.plan, stock.at if stock else job.now
-    judge = Judge({}, job.paths, job.import_id, now, report, made.rejects)
+    judge = Judge({}, job.paths, job.import_id, now, report, made.rejects, job.ends)
     verdicts: list[Verdict] = [(act, *verdict) for act in made.acts if (verdict := judge.judge(act)) is not None]
     tables: Tables = {}
     if stock is not None:

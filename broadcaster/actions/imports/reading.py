@@ -15,6 +15,7 @@ from broadcaster.core import finding
 from broadcaster.core.import_columns import Mapping, check_header
 from broadcaster.core.imports import Catalogue, Row, RowReader
 from broadcaster.core.keys import KeyRing
+from broadcaster.core.law.ends import Ends
 
 #: Rows of one transaction: a third of a second on SQLite, where whoever sends waits for it.
 CHUNK_ROWS = 1500
@@ -44,6 +45,7 @@ class Job:
     paths: dict[int, tuple[int, ...]]  #: of each purpose, itself and those above it
     keys: KeyRing = field(repr=False)
     now: datetime
+    ends: Ends = field(default_factory=Ends)
     import_id: int = 0
     sha256: str = ""
     staff_id: int | None = None

@@ -135,6 +135,7 @@ class Sealer:
             occurred_at=event.occurred_at,
             clock=CLOCK,
             evidence=evidence,
+            expires_at=event.expires_at,
             wording_id=said.wording_id,
             staff_id=self.staff_id,
             import_id=self.import_id,
