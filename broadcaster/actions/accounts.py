@@ -6,11 +6,13 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from broadcaster.actions import lawful
 from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
@@ -213,7 +215,9 @@ def check(runtime: Runtime, account_id: int) -> CheckResult:
     with runtime.db.reading() as session:
         row = _get(session, account_id)
         opened = config(runtime, session, account_id)
-    return registry.get(row.provider).check(opened)
+        barred = lawful.barred_sender(session, row)
+    found = registry.get(row.provider).check(opened)
+    return found if barred is None else replace(found, ok=False, problems=(*found.problems, str(barred)))
 
 
 def stored_secrets(runtime: Runtime, account_id: int) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlmodel import Session
 
+from broadcaster.actions import lawful
 from broadcaster.actions.rendering import Words
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.campaigns import EDITABLE, CampaignState, Plan, require_move
@@ -193,6 +194,7 @@ def _check_content(session: Session, row: Campaign, plan: Plan) -> None:
     template = session.get_one(Template, row.template_id)
     if session.get_one(Audience, row.audience_id).archived_at is not None or template.archived_at is not None:
         raise Conflict("the audience or the template has been archived", code="archived")
+    purpose = session.get_one(Purpose, row.purpose_id)
     spoken = Words.load(session, template.id, template.version).channels()
     for choice in plan.channels:
         account = session.get(Account, choice.account_id)
@@ -200,6 +202,7 @@ def _check_content(session: Session, row: Campaign, plan: Plan) -> None:
             raise InvalidInput(f"choose an account for {choice.channel}", field="plan.channels", code="no_account")
         if account.state != "active":
             raise Conflict(f"the account {account.name!r} is {account.state}", code="channel_not_ready")
+        lawful.check_sender(session, account, purpose)
         if choice.channel not in spoken:
             raise InvalidInput(f"the template says nothing for {choice.channel}", field="template", code="no_template")
 

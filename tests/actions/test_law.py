@@ -10,14 +10,17 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from broadcaster.actions import consent, optin, planning
+from broadcaster.actions import accounts, campaigns, catalogue, consent, optin, planning
 from broadcaster.actions.optin import Proof
 from broadcaster.actions.organisation import set_settings
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.campaigns import Plan
 from broadcaster.core.consent import Basis, Source
 from broadcaster.core.errors import InvalidInput
-from broadcaster.core.law.terms import Law, Offer, Person, months_before, own_rules
+from broadcaster.core.law.own import own_rules
+from broadcaster.core.law.terms import Law, Offer, Person, months_before
+from broadcaster.fakes import twilio
+from broadcaster.fakes.twilio import FakeTwilio
 from tests import factories
 from tests.actions.scene import Scene, scene
 
@@ -165,3 +168,42 @@ def test_an_end_is_recorded_with_the_consent_and_a_later_row_does_not_move_it(pe
     assert first is not None
     set_settings(people.runtime, {"legal": {"CA": {"consent_months": 12}}}, actor=factories.ACTOR)
     assert people.rows("SELECT expires_at FROM consent_state") == [(first,)]
+
+
+def by_sms(s: Scene, sender: str, *, service: bool = False) -> int:
+    """Draft a campaign by SMS from *sender*."""
+    told = {"account_sid": twilio.ACCOUNT_SID, "auth_token": twilio.AUTH_TOKEN, "sender": sender}
+    account = factories.account(s.runtime, s.brand, "twilio", settings=told)
+    purpose = s.purpose
+    if service:
+        label = {"en": "Deliveries"}
+        purpose = catalogue.create_purpose(
+            s.runtime, key="deliveries", parent="service", brand_id=s.brand, label=label, actor=factories.ACTOR
+        )
+    return factories.campaign(s.runtime, brand_id=s.brand, purpose_id=purpose, lanes=[("sms", account)], launch=False)
+
+
+def test_marketing_is_not_launched_from_a_number_that_may_not_carry_it(people: Scene) -> None:
+    campaign = by_sms(people, "06 12 34 56 78")
+    with pytest.raises(InvalidInput, match=r"\+336.*ARCEP.*36xxx") as refused:
+        campaigns.launch(people.runtime, campaign, actor=factories.ACTOR)
+    assert (refused.value.field, refused.value.code) == ("plan.channels", "sender_class")
+    assert people.rows("SELECT state FROM campaign") == [("draft",)]
+
+
+@pytest.mark.parametrize("sender,service", [("36123", False), ("+33612345678", True)])
+def test_a_short_code_may_carry_marketing_and_a_mobile_number_service_messages(
+    people: Scene, sender: str, service: bool
+) -> None:
+    campaigns.launch(people.runtime, by_sms(people, sender, service=service), actor=factories.ACTOR)
+    assert people.rows("SELECT state FROM campaign") == [("scheduled",)]
+
+
+@pytest.mark.parametrize("sender,barred", [("+33612345678", True), ("+15550100", False)])
+def test_the_check_of_an_account_says_that_it_may_not_carry_marketing(people: Scene, sender: str, barred: bool) -> None:
+    with FakeTwilio() as fake:
+        told = {"account_sid": twilio.ACCOUNT_SID, "auth_token": twilio.AUTH_TOKEN, "sender": sender}
+        account = factories.account(people.runtime, people.brand, "twilio", settings=told, base_url=fake.url)
+        found = accounts.check(people.runtime, account)
+    assert any("ARCEP" in one for one in found.problems) is barred
+    assert found.ok is not barred
