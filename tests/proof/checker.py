@@ -2,7 +2,8 @@
 
 K1 nothing starts after an answered refusal     K2 nobody twice                     K3 the sums are the audience
 K4 sent means the provider has it               K5 what it has is sent or unknown   K6 refusals kept, each once
-K7 it ended by itself (``Trial.until_finished``) K8 others are not held up (where a fault has a second sender)
+K7 it ended by itself (``Trial.until_finished``) K8 at most the configured rate at the provider;
+                                                others that go on: ``tests/actions/test_breaker.py``
 K9 the log verifies                             K10 no personal data outside the rows
 K11 exit codes and answers as they should be    K12 no process, lease or file left behind
 """
@@ -11,16 +12,21 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from statistics import median
 
 import redis
 
+from broadcaster.actions import dispatch
+from broadcaster.storage import rates
 from tests.proof.trial import STRANGERS, Trial
 
 #: What may be in flight in all the processes that one blow kills: two processes, two lanes each, 2 x 8 calls.
 IN_FLIGHT = 2 * 2 * 16
+#: Over so long the rate is looked at: a burst weighs little in it, a worker too many shows.
+RATE_SECONDS = 10.0
 _PERSONAL = re.compile(rb"3361[0-9]{7}|Ann[0-9]|Hello Ann|/u/[A-Za-z0-9_-]{16}")
 _STEPS = "SELECT id, run_id, state, provider_id FROM step"
 _REFUSALS = "SELECT address_id FROM consent_event WHERE action IN ('objected', 'withdrawn', 'expired')"
@@ -37,7 +43,7 @@ _LEFT = """
 def check(t: Trial) -> list[str]:
     """Return what is broken, nothing if all is well; the figures are noted in the trial."""
     broken = [*_consent(t), *_books(t), *_refusals(t)]
-    broken += _personal(t)
+    broken += [*_rate(t), *_personal(t)]
     codes = t.site.terminate()
     if any(codes):
         broken.append(f"K11: exit codes {codes}")
@@ -111,6 +117,17 @@ def _refusals(t: Trial) -> Iterable[str]:
         yield f"K6: {len(doubled)} refusals recorded twice"
     if strange := set(t.statuses) - {"200", "204", "503", "none"}:
         yield f"K11: webhooks answered {strange}"
+
+
+def _rate(t: Trial) -> Iterable[str]:
+    """Look at the fullest ``RATE_SECONDS``: the rate, what an idle second saved, what the gate's deadline shifts."""
+    rate = t.rows("SELECT rate_per_second FROM account WHERE id = :id", id=t.scene.account)[0][0]
+    times = sorted(one.at for one in t.provider.sent)
+    fullest = max((bisect_left(times, at + RATE_SECONDS) - place for place, at in enumerate(times)), default=0)
+    t.figures["fullest_per_s"] = round(fullest / RATE_SECONDS, 1)
+    most = None if rate is None else rate * (RATE_SECONDS + rates.BURST_SECONDS + dispatch.GATE_SECONDS) + 1
+    if most is not None and fullest > most:
+        yield f"K8: {fullest} requests in {RATE_SECONDS:.0f} s at {rate} per second"
 
 
 def _personal(t: Trial) -> Iterable[str]:
