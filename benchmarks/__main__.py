@@ -10,6 +10,8 @@ BENCHMARKS = {
     "planning": "a run of 10 000, 100 000 and 1 000 000 contacts planned",
     "promises": "what gate, barrier, log and encryption cost: each switched off in turn",
     "imports": "a CSV file of a million rows with consent evidence",
+    "stops": "a burst of STOPs by webhook: each stored once and obeyed",
+    "keywords": "one inbound message understood: median and slowest",
 }
 
 

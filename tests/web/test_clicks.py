@@ -35,11 +35,13 @@ WORDS = {
 
 @dataclass
 class Sent:
-    """A campaign through the sandbox that went to two people."""
+    """A campaign through the sandbox that went to a few people."""
 
     runtime: Runtime
     campaign: int
     people: list[tuple[int, int]]
+    purpose: int
+    wording: int
 
     def links(self) -> list[str]:
         """The short address in each letter, by person."""
@@ -60,10 +62,10 @@ class Sent:
             return int(session.connection().execute(text("SELECT count(*) FROM click")).scalar_one())
 
 
-def send(runtime: Runtime, *, count_clicks: bool = True) -> Sent:
+def send(runtime: Runtime, *, count_clicks: bool = True, count: int = 2) -> Sent:
     set_settings(runtime, {"name": "Example", "demo": True}, actor=ACTOR)
     brand, purpose, wording = factories.brand_and_purpose(runtime)
-    people = factories.contacts(runtime, 2, purpose_id=purpose, wording_id=wording)
+    people = factories.contacts(runtime, count, purpose_id=purpose, wording_id=wording)
     box = factories.account(runtime, brand, "sandbox")
     made = factories.campaign(runtime, brand_id=brand, purpose_id=purpose, lanes=[("email", box)], launch=False)
     with runtime.db.reading() as session:
@@ -75,7 +77,7 @@ def send(runtime: Runtime, *, count_clicks: bool = True) -> Sent:
     campaigns.update(runtime, made, revision=1, plan=plan, actor=ACTOR)
     campaigns.launch(runtime, made, actor=ACTOR)
     work.run(runtime)
-    return Sent(runtime, made, people)
+    return Sent(runtime, made, people, purpose, wording)
 
 
 @pytest.fixture
