@@ -11,6 +11,7 @@ BENCHMARKS = {
     "promises": "what gate, barrier, log and encryption cost: each switched off in turn",
     "imports": "a CSV file of a million rows with consent evidence",
     "stops": "a burst of STOPs by webhook: each stored once and obeyed",
+    "growth": "growth and loss over two years at the consent desk",
     "keywords": "one inbound message understood: median and slowest",
 }
 

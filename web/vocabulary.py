@@ -128,6 +128,8 @@ FIELDS = {
     "birth_year": _l("Year of birth"),
     "profession": _l("Profession"),
     "preferred_channel": _l("Preferred channel"),
+    "part_of_day": _l("Part of the day"),
+    "rest_days": _l("Days between two messages"),
     "external_id": _l("Customer number"),
     "note": _l("Note"),
     "groups": _l("Groups"),

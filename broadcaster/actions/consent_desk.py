@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
@@ -14,17 +14,21 @@ from broadcaster.actions.optin import ROOTS
 from broadcaster.actions.organisation import time_zone
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core import consent as rules
+from broadcaster.core import schedule
 from broadcaster.core.consent import Standing
 from broadcaster.core.errors import Conflict, InvalidInput, NotFound
 from broadcaster.core.periods import Period, Step, periods
 from broadcaster.storage import consent as ledger
 from broadcaster.storage import consent_desk as rows
 from broadcaster.storage import consent_history
+from broadcaster.storage import consent_tally as tally
 from broadcaster.storage.consent_desk import Change, Ending, Totals
 from broadcaster.storage.tables import Purpose, Wording
 
 #: How far ahead one looks for consents that run out.
 DAYS_AHEAD = (30, 60, 90)
+#: So long after its end nothing of a day is still being committed.
+SETTLED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,54 @@ def growth(runtime: Runtime, *, first: date, last: date, by: Step = "month", pur
         known = consent_history.purposes(session)
         paths = ledger.paths(session)
         leaves = {one: path for one, path in paths.items() if known[one].leaf and purpose_id in (None, one)}
-        found = tuple(tuple(rows.changes(session, one.opens, one.closes, leaves=leaves, now=now)) for one in cut)
-    return Growth(zone, tuple(cut), found, known)
+        until = tally.until(session, zone)
+        found = [_changes(session, one, leaves, zone=zone, until=until) for one in cut]
+        over = [rows.ran_out(session, one.opens, one.closes, now=now) for one in cut]
+    expired = [[one for one in some if one.purpose_id in leaves] for some in over]
+    return Growth(zone, tuple(cut), tuple(tuple(a + b) for a, b in zip(found, expired, strict=True)), known)
+
+
+def _changes(
+    session: Session, period: Period, leaves: Mapping[int, Sequence[int]], *, zone: str, until: date | None
+) -> list[Change]:
+    """Return what was gained and lost in a period: days before *until* as counted, the rest from the ledger."""
+    told: list[Change] = []
+    opens = period.opens
+    if until is not None and until > period.first:
+        told += tally.changes(session, period.first, min(period.last, until - timedelta(days=1)))
+        rest = until <= period.last
+        opens = periods(until, period.last, by="month", zone_name=zone)[0].opens if rest else period.closes
+    if opens < period.closes:
+        told += rows.changes(session, opens, period.closes, leaves=leaves)
+    found = Counter[Change]()
+    for one in told:
+        found[replace(one, count=0)] += one.count
+    return [replace(cause, count=count) for cause, count in found.items() if cause.purpose_id in leaves]
+
+
+def count_days(runtime: Runtime, *, most: int = 31) -> int:
+    """Count gains and losses of days that are over and were not counted yet, and return how many days.
+
+    What happened on a day can change no more once all that was received on it is committed (``SETTLED``); so years are
+    read in milliseconds. In another zone days are others, and are counted anew.
+    """
+    with runtime.db.reading() as session:
+        zone, now = time_zone(session), runtime.db.now(session)
+        before = tally.until(session, zone)
+        begin = before or tally.first_day(session, zone)
+        over = (now - SETTLED).astimezone(schedule.zone(zone)).date()
+        if begin is None or begin >= over:
+            return 0
+        days = [begin + timedelta(days=n) for n in range(min(most, (over - begin).days))]
+        known = consent_history.purposes(session)
+        leaves = {one: path for one, path in ledger.paths(session).items() if known[one].leaf}
+        cut = [periods(day, day, by="month", zone_name=zone)[0] for day in days]
+        found = {one.first: rows.changes(session, one.opens, one.closes, leaves=leaves) for one in cut}
+    with runtime.db.transaction() as session:
+        if tally.until(session, zone, lock=True) != before:
+            return 0  # somebody else has counted them
+        tally.keep(session, zone, found, afresh=before is None)
+    return len(days)
 
 
 def ending(runtime: Runtime) -> list[tuple[Purpose, dict[int, int]]]:

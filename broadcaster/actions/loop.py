@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from broadcaster.actions import (
     campaigns,
+    consent_desk,
     dispatch,
     domains,
     messages,
@@ -65,6 +66,7 @@ JOBS = (
     Job("erasures", privacy.resume_erasures, every_seconds=5.0, lease_seconds=30.0),
     Job("imports", pending.run_pending),
     Job("domains", domains.forget_full, every_seconds=60.0),
+    Job("tally", consent_desk.count_days, every_seconds=60.0, lease_seconds=300.0),
     Job("uploads", uploads.forget_orphans, every_seconds=600.0),
     Job("heartbeat", workers.beat, every_seconds=5.0),
 )

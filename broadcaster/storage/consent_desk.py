@@ -98,21 +98,24 @@ _RAN_OUT = sql(
 
 
 def changes(
-    session: Session, opens: datetime, closes: datetime, *, leaves: Mapping[int, Sequence[int]], now: datetime
+    session: Session, opens: datetime, closes: datetime, *, leaves: Mapping[int, Sequence[int]]
 ) -> list[Change]:
     """Return who opened and who was lost from *opens* until before *closes*; *leaves* gives each leaf's path.
 
-    A yes counts where none stood, a no where a yes stood. What ran out by its date has the source ``expired``.
+    A yes counts where none stood, a no where a yes stood.
     """
     nodes = " UNION ALL ".join(f"SELECT {leaf:d}, {node:d}" for leaf, path in leaves.items() for node in path)
     if not nodes:
         return []
     times = {"opens": opens, "closes": closes}
-    connection = session.connection()
-    found = connection.execute(sql(_CHANGES.format(nodes=nodes), *times), times)
-    told = [Change(row[0], bool(row[1]), *row[2:]) for row in found]
-    over = connection.execute(_RAN_OUT, {**times, "now": now})
-    return told + [Change(row[0], False, "expired", None, None, row[1]) for row in over]
+    found = session.connection().execute(sql(_CHANGES.format(nodes=nodes), *times), times)
+    return [Change(row[0], bool(row[1]), *row[2:]) for row in found]
+
+
+def ran_out(session: Session, opens: datetime, closes: datetime, *, now: datetime) -> list[Change]:
+    """Return the consents that ran out by their date and still stand so; their source is ``expired``."""
+    over = session.connection().execute(_RAN_OUT, {"opens": opens, "closes": closes, "now": now})
+    return [Change(row[0], False, "expired", None, None, row[1]) for row in over]
 
 
 @dataclass(frozen=True, slots=True)

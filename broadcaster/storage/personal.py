@@ -105,6 +105,8 @@ HOLDINGS: dict[str, Holding] = {
     "consent_event": _nobody(_CONSENT_EVENT),
     "consent_evidence": _rows("event_id body_ct salt rule"),
     "consent_state": _nobody("address_id purpose_id standing event_id basis since expires_at beneath_id"),
+    "consent_tally": _nobody("id day purpose_id gained source campaign_id rule count"),
+    "consent_tallied": _nobody("id zone until"),
     "suppression": _nobody("id key_id digest channel reason created_at expires_at"),
     "optin_request": _skeleton(
         "id address_id purpose_id wording_id asked_with created_at expires_at confirmed_at",

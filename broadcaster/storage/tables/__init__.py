@@ -32,6 +32,8 @@ from broadcaster.storage.tables.consent import (
     ConsentEvidence,
     ConsentRecord,
     ConsentStanding,
+    ConsentTallied,
+    ConsentTally,
     OptInRequest,
     Suppression,
 )
@@ -85,6 +87,8 @@ __all__ = [
     "ConsentEvidence",
     "ConsentRecord",
     "ConsentStanding",
+    "ConsentTallied",
+    "ConsentTally",
     "Contact",
     "ContactAddress",
     "ContactGroup",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.consent import Action, Actor, Basis, Source, Standing
@@ -83,6 +83,31 @@ class ConsentStanding(SQLModel, table=True):
     since: datetime
     expires_at: datetime | None = None
     beneath_id: int | None = ref("consent_event.id", null=True)  #: the yes beneath a pause (``core.consent.State``)
+
+
+class ConsentTally(SQLModel, table=True):
+    """What one day that is over gained or lost for one purpose, by cause: a projection that can be rebuilt."""
+
+    __tablename__ = "consent_tally"
+
+    id: int = pk()
+    day: date = Field(index=True)  #: on the clocks of ``ConsentTallied.zone``
+    purpose_id: int = ref("purpose.id")
+    gained: bool
+    source: str
+    campaign_id: int | None = ref("campaign.id", null=True)
+    rule: str | None = None
+    count: int
+
+
+class ConsentTallied(SQLModel, table=True):
+    """How far days are counted: all before ``until``, as the clocks of a zone count them. At most one row."""
+
+    __tablename__ = "consent_tallied"
+
+    id: int = Field(default=1, sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    zone: str
+    until: date
 
 
 class Suppression(SQLModel, table=True):

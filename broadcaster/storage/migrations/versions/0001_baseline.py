@@ -945,6 +945,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_consent_evidence")),
     )
     op.create_table(
+        "consent_tallied",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("zone", AutoString(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_tallied")),
+    )
+    op.create_table(
+        "consent_tally",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("purpose_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("gained", sa.Boolean(), nullable=False),
+        sa.Column("source", AutoString(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("rule", AutoString(), nullable=True),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_consent_tally_campaign_id")),
+        sa.ForeignKeyConstraint(["purpose_id"], ["purpose.id"], name=op.f("fk_consent_tally_purpose_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_tally")),
+    )
+    with op.batch_alter_table("consent_tally", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_consent_tally_day"), ["day"], unique=False)
+
+    op.create_table(
         "consent_state",
         sa.Column("address_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("purpose_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1246,6 +1270,8 @@ def downgrade() -> None:
             postgresql_where=sa.text("expires_at IS NOT NULL"),
         )
 
+    op.drop_table("consent_tally")
+    op.drop_table("consent_tallied")
     op.drop_table("consent_state")
     op.drop_table("consent_evidence")
     with op.batch_alter_table("batch", schema=None) as batch_op:
