@@ -177,6 +177,8 @@ def fold(events: Iterable[ConsentEvent], *, paths: Mapping[int, Sequence[int]]) 
     distinct = list(events)
     if len(distinct) == 1:  # as nearly always in an import
         [event] = distinct
+        if event.action in GRANTS:  # nothing stands that it would have to lift
+            return {event.purpose_id: _state(event.purpose_id, event)}
         state = _fold_one(event.purpose_id, distinct, paths)
         return {} if state is None else {event.purpose_id: state}
     if distinct:

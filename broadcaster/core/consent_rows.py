@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
 
 from broadcaster.core import consent, events
 from broadcaster.core.consent import State
@@ -40,20 +42,27 @@ class NewConsent:
     ineffective: bool = False
 
 
+@lru_cache(maxsize=256)
+def _words(*told: StrEnum) -> tuple[str, ...]:
+    """Return the plain words: an enum's ``value`` costs a call of a Python function each time."""
+    return tuple(one.value for one in told)
+
+
 def committed_bytes(event_id: int, event: NewConsent, at: datetime) -> bytes:
     """Return what the ledger commits to: the event, its evidence and when we received it."""
+    action, actor, source, basis = _words(event.action, event.actor, event.source, event.basis)
     told: dict[str, Json] = {
-        "action": event.action.value,
-        "actor": event.actor.value,
+        "action": action,
+        "actor": actor,
         "address_id": event.address_id,
-        "basis": event.basis.value,
+        "basis": basis,
         "event_id": event_id,
         "evidence": dict(event.evidence),
         "expires_at": None if event.expires_at is None else milliseconds(event.expires_at),
         "occurred_at": milliseconds(event.occurred_at),
         "purpose_id": event.purpose_id,
         "received_at": milliseconds(at),
-        "source": event.source.value,
+        "source": source,
         "staff_id": event.staff_id,
         "wording_id": event.wording_id,
     }
@@ -70,10 +79,7 @@ def consent_rows(
         event.key,
         event.address_id,
         event.purpose_id,
-        event.action.value,
-        event.actor.value,
-        event.source.value,
-        event.basis.value,
+        *_words(event.action, event.actor, event.source, event.basis),
         event.clock,
         stored(consent.effective_time(event.occurred_at, at)),
         stored(at),
@@ -93,5 +99,5 @@ def consent_rows(
 def state_row(address_id: int, state: State, event_id: int) -> Values:
     """Return the row of where consent stands by the event *event_id*."""
     since, until = stored(state.since), stored(state.expires_at)
-    row = (address_id, state.purpose_id, state.standing.value, event_id, state.basis.value, since, until)
-    return (*row, state.beneath_id)
+    standing, basis = _words(state.standing, state.basis)
+    return (address_id, state.purpose_id, standing, event_id, basis, since, until, state.beneath_id)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
+
+
+def key_of_act(import_id: int, row: int, purpose_id: int, place: int) -> bytes:
+    """Return what makes the same consent of the same row one event, however often the chunk is tried."""
+    return struct.pack(">6sQQQB", b"import", import_id, row, purpose_id, place)
+
+
+def keys_of(import_id: int) -> tuple[bytes, bytes]:
+    """Return what the keys of all acts of an import are not below, and what they are below."""
+    return struct.pack(">6sQ", b"import", import_id), struct.pack(">6sQ", b"import", import_id + 1)
 
 
 @dataclass(slots=True)

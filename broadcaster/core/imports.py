@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -112,7 +113,8 @@ class RowReader:
         self._kinds = {channel: contacts.address_kind(channel) for channel, _ in self._addresses}
         self._columns = [(target, place) for target, place in columns.items() if not target.startswith("address:")]
         self._rules = [
-            (rule, catalogue.purposes[rule.purpose], _ConsentCells.of(rule, places)) for rule in mapping.consents
+            (rule, purpose := catalogue.purposes[rule.purpose], _ConsentCells.of(rule, purpose, places))
+            for rule in mapping.consents
         ]
 
     def read(self, number: int, line: int, cells: Sequence[str]) -> Row:
@@ -219,7 +221,7 @@ class RowReader:
         moment = parse_moment(told, yes, self._zone, self.mapping.date_order) if told else None
         if not yes:
             return FoundConsent(purpose.id, rule.channel, False, moment, None, at.source(cells)[:200], evidence[:1000])
-        wording = _wording(at.wording(cells).strip(), purpose, fields.get("language"))
+        wording = at.wordings(at.wording(cells).strip(), fields.get("language"))
         origin = at.source(cells).strip()
         missing = self._missing(told, moment, wording, origin, evidence, fields.get("birth_year"))
         if missing:
@@ -265,11 +267,13 @@ class _ConsentCells:
     wording: Callable[[Sequence[str]], str]
     source: Callable[[Sequence[str]], str]
     evidence: Callable[[Sequence[str]], str]
+    wordings: Callable[[str, str | None], int | None]  #: (what a row says, its language) -> id of the wording
 
     @classmethod
-    def of(cls, rule: ConsentRule, places: Mapping[str, int]) -> _ConsentCells:
+    def of(cls, rule: ConsentRule, purpose: PurposeFacts, places: Mapping[str, int]) -> _ConsentCells:
         cells = (rule.answer, rule.date, rule.wording, rule.source, rule.evidence)
-        return cls(*(_getter(cell, places) for cell in cells))
+        wordings = lru_cache(maxsize=256)(partial(_wording, purpose))
+        return cls(*(_getter(cell, places) for cell in cells), wordings)
 
 
 def _getter(cell: Cell, places: Mapping[str, int]) -> Callable[[Sequence[str]], str]:
@@ -279,7 +283,7 @@ def _getter(cell: Cell, places: Mapping[str, int]) -> Callable[[Sequence[str]], 
     return lambda cells: cells[place] or cell.value
 
 
-def _wording(text: str, purpose: PurposeFacts, language: str | None) -> int | None:
+def _wording(purpose: PurposeFacts, text: str, language: str | None) -> int | None:
     """Return the id of the wording a row names: ``id:12``, ``3/fr``, or ``3`` in the row's language or the only one."""
     if text.startswith("id:"):
         wanted = text.removeprefix("id:")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,10 +25,10 @@ def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequ
     if not rows:
         return
     connection = session.connection()
-    names = ", ".join(columns)
     if is_sqlite(session):
-        _insert_many(connection, f"INSERT INTO {table} ({names}) VALUES", len(columns), rows)
+        _insert_many(connection, table, columns, rows)
         return
+    names = ", ".join(columns)
     # COPY is no statement that the listener sees: say what it writes to
     note_written(connection, frozenset({table}))
     driver: Any = connection.connection.driver_connection
@@ -40,8 +41,15 @@ def insert_rows(session: Session, table: str, columns: Sequence[str], rows: Sequ
 _TOGETHER = 20
 
 
-def _insert_many(connection: Connection, statement: str, width: int, rows: Sequence[tuple[Any, ...]]) -> None:
-    one = f"({', '.join('?' * width)})"
+def _insert_many(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert; a column that is empty in every row is left out, as each value costs the driver something."""
+    told = [n for n, values in enumerate(zip(*rows, strict=True)) if values.count(None) < len(values)]
+    if 1 < len(told) < len(columns):
+        rows = list(map(itemgetter(*told), rows))
+    else:
+        told = list(range(len(columns)))
+    statement = f"INSERT INTO {table} ({', '.join(columns[n] for n in told)}) VALUES"
+    one = f"({', '.join('?' * len(told))})"
     whole = len(rows) - len(rows) % _TOGETHER
     if whole:
         blocks = [tuple(chain.from_iterable(rows[at : at + _TOGETHER])) for at in range(0, whole, _TOGETHER)]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
+from broadcaster.core.import_known import keys_of
 from broadcaster.storage.database import any_id, id_list
 from broadcaster.storage.tables import Contact, PreferenceEvent
 
@@ -42,16 +43,17 @@ def _run(session: Session, statement: str, values: dict[str, Any]) -> int:
     return int(session.connection().execute(text(statement), values).rowcount)
 
 
-def open_grants(session: Session, import_id: int, *, after: int, limit: int) -> list[tuple[int, int, int]]:
-    """Return (event, address, purpose) of the yeses of an import that are what counts now, in order of events."""
+def open_grants(session: Session, import_id: int, *, after: bytes, limit: int) -> list[tuple[bytes, int, int, int]]:
+    """Return (key, event, address, purpose) of the yeses of an import that are what counts now, in order of keys."""
+    first, end = keys_of(import_id)
     query = (
-        "SELECT e.id, e.address_id, e.purpose_id FROM consent_event e JOIN consent_state s "
+        "SELECT e.key, e.id, e.address_id, e.purpose_id FROM consent_event e JOIN consent_state s "
         "ON s.address_id = e.address_id AND s.purpose_id = e.purpose_id AND s.event_id = e.id "
-        "WHERE e.import_id = :job AND e.action = 'granted' AND s.standing = 'granted' AND e.id > :after "
-        "ORDER BY e.id LIMIT :most"
+        "WHERE e.key > :after AND e.key < :end AND e.action = 'granted' AND s.standing = 'granted' "
+        "ORDER BY e.key LIMIT :most"
     )
-    rows = session.connection().execute(text(query), {"job": import_id, "after": after, "most": limit})
-    return [(row[0], row[1], row[2]) for row in rows]
+    rows = session.connection().execute(text(query), {"after": max(after, first), "end": end, "most": limit})
+    return [(bytes(row[0]), row[1], row[2], row[3]) for row in rows]
 
 
 def history(session: Session, import_id: int, *, after: int, limit: int) -> list[PreferenceEvent]:

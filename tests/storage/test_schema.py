@@ -52,6 +52,17 @@ def test_the_migrated_tables_are_the_ones_the_code_describes(database: Database)
     database.close()
 
 
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_sqlite_keeps_the_rows_of_a_table_in_the_tree_of_its_key_where_the_code_says_so(database: Database) -> None:
+    query = text("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%WITHOUT ROWID%'")
+    with database.engine.begin() as connection:
+        found = set(connection.execute(query).scalars())
+    told = {name: table.dialect_options["sqlite"]["with_rowid"] for name, table in metadata.tables.items()}
+    assert found == {name for name, rowid in told.items() if not rowid}
+    assert "consent_state" in found
+    database.close()
+
+
 def test_a_trigger_that_is_lost_is_noticed(database: Database) -> None:
     on = "" if database.sqlite else " ON consent_event"
     with database.engine.begin() as connection:

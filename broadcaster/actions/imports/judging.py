@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +11,7 @@ from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.core import consent
 from broadcaster.core.addresses import phone_facts
 from broadcaster.core.consent import Action, Actor, ConsentEvent, Source, Standing, State
+from broadcaster.core.import_known import keys_of
 from broadcaster.core.law.ends import Ends
 
 CLOCK = "import"
@@ -75,7 +75,7 @@ class Judge:
     def _opposite(self, act: Act, event: ConsentEvent, events: Sequence[ConsentEvent]) -> None:
         if not events:
             return
-        mine = struct.pack(">6sQ", b"import", self.import_id).hex()
+        mine = keys_of(self.import_id)[0].hex()
         for other in events:
             same = other.purpose_id == event.purpose_id and other.key.startswith(mine)
             if same and (other.action in consent.GRANTS) != (event.action in consent.GRANTS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -11,7 +10,7 @@ from broadcaster.actions.imports.reading import Prepared
 from broadcaster.actions.imports.report import Reject, Report
 from broadcaster.core.finding import words_of
 from broadcaster.core.import_codes import Problem
-from broadcaster.core.import_known import Known, KnownContact
+from broadcaster.core.import_known import Known, KnownContact, key_of_act
 from broadcaster.core.imports import FoundAddress, FoundConsent, Row
 
 _T = TypeVar("_T")
@@ -63,11 +62,6 @@ class ChunkPlan:
     places: list[Place] = field(default_factory=list)  #: to be made
     acts: list[Act] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-
-
-def key_of_act(import_id: int, row: int, purpose_id: int, place: int) -> bytes:
-    """Return what makes the same consent of the same row one event, however often the chunk is tried."""
-    return struct.pack(">6sQQQB", b"import", import_id, row, purpose_id, place)
 
 
 class Planner:

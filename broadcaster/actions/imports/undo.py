@@ -67,7 +67,7 @@ def undo(runtime: Runtime, import_id: int, *, actor: str) -> Undone:
 
 def _expire(runtime: Runtime, import_id: int, done: Undone, actor: str) -> None:
     """First of all: what the import opened is closed."""
-    after = 0
+    after = b""
     while True:
         with runtime.db.transaction(actor) as session:
             found = steps.open_grants(session, import_id, after=after, limit=PAGE)
@@ -87,7 +87,7 @@ def _expire(runtime: Runtime, import_id: int, done: Undone, actor: str) -> None:
                     evidence={"undone_import": import_id},
                     import_id=import_id,
                 )
-                for event, address, purpose in found
+                for _, event, address, purpose in found
             ]
             recorded = consents.record_in(runtime, session, acts)
             after = found[-1][0]

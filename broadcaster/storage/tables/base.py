@@ -42,12 +42,15 @@ def pk() -> Any:
 
 #: For tables whose ids ``database.allocate`` gives: SQLite then keeps a counter, and an id is given once only.
 COUNTED = {"sqlite_autoincrement": True}
+#: For tables whose key is several columns: SQLite keeps the row in the key's tree, not in one of its own beside it.
+CLUSTERED = {"sqlite_with_rowid": False}
 
 
 def ref(target: str, *, null: bool = False, index: bool = False, primary_key: bool = False) -> Any:
     """Return a foreign key column to *target* (``table.column``)."""
+    kind = BigId if primary_key else BigInteger()
     column = Column(
-        BigInteger, ForeignKey(target), nullable=null, index=index or None, primary_key=primary_key, autoincrement=False
+        kind, ForeignKey(target), nullable=null, index=index or None, primary_key=primary_key, autoincrement=False
     )
     return Field(default=None, sa_column=column) if null else Field(sa_column=column)
 

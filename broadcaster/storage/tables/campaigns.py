@@ -9,7 +9,18 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Uni
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.deliveries import Reason, ReceiptKind, State
-from broadcaster.storage.tables.base import COUNTED, Json, blob, json_column, number, one_of, partial_index, pk, ref
+from broadcaster.storage.tables.base import (
+    CLUSTERED,
+    COUNTED,
+    Json,
+    blob,
+    json_column,
+    number,
+    one_of,
+    partial_index,
+    pk,
+    ref,
+)
 
 CAMPAIGN_STATES = ("draft", "scheduled", "running", "paused", "finished", "cancelled")
 RUN_STATES = ("running", "finished", "cancelled")
@@ -30,6 +41,7 @@ class AudienceMember(SQLModel, table=True):
     """A member of a static list."""
 
     __tablename__ = "audience_member"
+    __table_args__ = CLUSTERED
 
     audience_id: int = ref("audience.id", primary_key=True)
     contact_id: int = ref("contact.id", primary_key=True, index=True)
@@ -80,6 +92,7 @@ class AccountMedia(SQLModel, table=True):
     """The provider's handle of a media file uploaded to one account, and until when it is good."""
 
     __tablename__ = "account_media"
+    __table_args__ = CLUSTERED
 
     account_id: int = ref("account.id", primary_key=True)
     media_id: int = ref("media_file.id", primary_key=True)
@@ -253,6 +266,7 @@ class StepAttempt(SQLModel, table=True):
     """An earlier attempt of a step, kept when the next one passes the gate."""
 
     __tablename__ = "step_attempt"
+    __table_args__ = CLUSTERED
 
     step_id: int = ref("step.id", primary_key=True)
     attempt: int = Field(primary_key=True)

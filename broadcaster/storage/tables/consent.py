@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.consent import Action, Actor, Basis, Source, Standing
-from broadcaster.storage.tables.base import COUNTED, blob, number, one_of, partial_index, pk, ref
+from broadcaster.storage.tables.base import CLUSTERED, COUNTED, blob, number, one_of, partial_index, pk, ref
 
 
 class ConsentRecord(SQLModel, table=True):
@@ -47,7 +47,7 @@ class ConsentRecord(SQLModel, table=True):
     expires_at: datetime | None = None
     wording_id: int | None = ref("wording.id", null=True)
     staff_id: int | None = ref("staff.id", null=True)
-    import_id: int | None = ref("import_job.id", null=True, index=True)
+    import_id: int | None = ref("import_job.id", null=True)  #: found by ``key`` (``core.import_known.keys_of``)
     step_id: int | None = number(null=True)  #: the delivery step it answers or follows from
     ineffective: bool = False  #: recorded, changed nothing: a refusal stands
     entry_id: int = ref("log_entry.id")
@@ -73,6 +73,7 @@ class ConsentStanding(SQLModel, table=True):
         one_of("standing", Standing),
         one_of("basis", Basis),
         partial_index("ix_consent_state_expires_at", "expires_at", where="expires_at IS NOT NULL"),
+        CLUSTERED,
     )
 
     address_id: int = ref("address.id", primary_key=True)

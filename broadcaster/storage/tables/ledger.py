@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field, SQLModel
 
 from broadcaster.core.events import KINDS
-from broadcaster.storage.tables.base import COUNTED, BigId, blob, json_column, one_of, partial_index, pk, ref
+from broadcaster.storage.tables.base import CLUSTERED, COUNTED, BigId, blob, json_column, one_of, partial_index, pk, ref
 
 
 class LogEntry(SQLModel, table=True):
@@ -37,8 +37,8 @@ class LogPayload(SQLModel, table=True):
 
     __tablename__ = "log_payload"
     __table_args__ = (
-        Index("ix_log_payload_key_id", "key_id"),
-        Index("ix_log_payload_staff_id", "staff_id"),
+        partial_index("ix_log_payload_key_id", "key_id", where="key_id IS NOT NULL"),
+        partial_index("ix_log_payload_staff_id", "staff_id", where="staff_id IS NOT NULL"),
         partial_index("ix_log_payload_law", "entry_id", where=LAW_CHANGED),
     )
 
@@ -64,7 +64,7 @@ class ErasedItem(SQLModel, table=True):
     """Which erasable half was closed by which erasure; a payload cannot be deleted before it stands here (trigger)."""
 
     __tablename__ = "erased_item"
-    __table_args__ = (one_of("kind", ("leaf", "consent", "step", "attempt")),)
+    __table_args__ = (one_of("kind", ("leaf", "consent", "step", "attempt")), CLUSTERED)
 
     kind: str = Field(primary_key=True)
     item_id: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))

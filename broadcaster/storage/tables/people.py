@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from broadcaster.storage.tables.base import COUNTED, blob, json_column, one_of, pk, ref
+from broadcaster.storage.tables.base import CLUSTERED, COUNTED, BigId, blob, json_column, one_of, partial_index, pk, ref
 
 KINDS = ("consumer", "professional", "internal")
 CONTACT_STATES = ("active", "restricted", "erased")
@@ -34,6 +34,10 @@ class Contact(SQLModel, table=True):
         one_of("state", CONTACT_STATES),
         CheckConstraint("birth_year IS NULL OR birth_year BETWEEN 1900 AND 2100", name="birth_year"),
         CheckConstraint("rest_days IS NULL OR rest_days BETWEEN 1 AND 365", name="rest_days"),
+        partial_index(
+            "uq_contact_external_digest", "external_digest", where="external_digest IS NOT NULL", unique=True
+        ),
+        partial_index("ix_contact_merged_into", "merged_into", where="merged_into IS NOT NULL"),
         COUNTED,
     )
 
@@ -52,9 +56,9 @@ class Contact(SQLModel, table=True):
     name_ct: bytes | None = blob(null=True)  #: JSON {"first", "last"} under the contact's key
     note_ct: bytes | None = blob(null=True)
     key_id: int | None = ref("person_key.id", null=True)
-    external_digest: bytes | None = blob(null=True, unique=True)  #: keyed hash of the customer number
+    external_digest: bytes | None = blob(null=True)  #: keyed hash of the customer number
     external_ct: bytes | None = blob(null=True)
-    merged_into: int | None = ref("contact.id", null=True, index=True)
+    merged_into: int | None = ref("contact.id", null=True)
     import_id: int | None = ref("import_job.id", null=True, index=True)
     last_contact_at: datetime | None = None  #: last act of the person: click, reply, purchase; never an open
     created_at: datetime
@@ -65,8 +69,9 @@ class ContactWord(SQLModel, table=True):
     """A keyed hash (64 bits) of one normalised word of a name: finds a person without storing the name in clear."""
 
     __tablename__ = "contact_word"
+    __table_args__ = CLUSTERED
 
-    word: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    word: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))
     contact_id: int = ref("contact.id", primary_key=True, index=True)
 
 
@@ -104,7 +109,7 @@ class ContactAddress(SQLModel, table=True):
     """A contact uses an address. ``merge_id`` marks links that a merge added and an unmerge takes away."""
 
     __tablename__ = "contact_address"
-    __table_args__ = (Index("ix_contact_address_address_id", "address_id"),)
+    __table_args__ = (Index("ix_contact_address_address_id", "address_id"), CLUSTERED)
 
     contact_id: int = ref("contact.id", primary_key=True)
     address_id: int = ref("address.id", primary_key=True)
@@ -143,6 +148,7 @@ class ContactGroup(SQLModel, table=True):
 
 class GroupMember(SQLModel, table=True):
     __tablename__ = "group_member"
+    __table_args__ = CLUSTERED
 
     group_id: int = ref("contact_group.id", primary_key=True)
     contact_id: int = ref("contact.id", primary_key=True, index=True)
@@ -157,6 +163,7 @@ class Interest(SQLModel, table=True):
 
 class ContactInterest(SQLModel, table=True):
     __tablename__ = "contact_interest"
+    __table_args__ = CLUSTERED
 
     interest_id: int = ref("interest.id", primary_key=True)
     contact_id: int = ref("contact.id", primary_key=True, index=True)

@@ -253,6 +253,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('attempt', 'consent', 'leaf', 'step')", name=op.f("ck_erased_item_kind")),
         sa.ForeignKeyConstraint(["erasure_id"], ["log_entry.id"], name=op.f("fk_erased_item_erasure_id")),
         sa.PrimaryKeyConstraint("kind", "item_id", "part", name=op.f("pk_erased_item")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "import_job",
@@ -284,7 +285,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "log_payload",
-        sa.Column("entry_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "entry_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("event", AutoString(), nullable=False),
         sa.Column("staff_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("key_id", sa.BigInteger(), nullable=True),
@@ -295,7 +298,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_log_payload")),
     )
     with op.batch_alter_table("log_payload", schema=None) as batch_op:
-        batch_op.create_index("ix_log_payload_key_id", ["key_id"], unique=False)
+        batch_op.create_index(
+            "ix_log_payload_key_id",
+            ["key_id"],
+            unique=False,
+            sqlite_where=sa.text("key_id IS NOT NULL"),
+            postgresql_where=sa.text("key_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_log_payload_staff_id",
+            ["staff_id"],
+            unique=False,
+            sqlite_where=sa.text("staff_id IS NOT NULL"),
+            postgresql_where=sa.text("staff_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_log_payload_law",
             ["entry_id"],
@@ -303,7 +319,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("event = 'LawChanged'"),
             postgresql_where=sa.text("event = 'LawChanged'"),
         )
-        batch_op.create_index("ix_log_payload_staff_id", ["staff_id"], unique=False)
 
     op.create_table(
         "purpose",
@@ -354,17 +369,24 @@ def upgrade() -> None:
     )
     op.create_table(
         "account_media",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("media_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "media_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("provider_ref", AutoString(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_account_media_account_id")),
         sa.ForeignKeyConstraint(["media_id"], ["media_file.id"], name=op.f("fk_account_media_media_id")),
         sa.PrimaryKeyConstraint("account_id", "media_id", name=op.f("pk_account_media")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "account_poll",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("cursor", AutoString(), nullable=False),
         sa.Column("polled_at", UTCDateTime(), nullable=False),
         sa.Column("problem", AutoString(), nullable=False),
@@ -464,12 +486,24 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["key_id"], ["person_key.id"], name=op.f("fk_contact_key_id")),
         sa.ForeignKeyConstraint(["merged_into"], ["contact.id"], name=op.f("fk_contact_merged_into")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
-        sa.UniqueConstraint("external_digest", name=op.f("uq_contact_external_digest")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_import_id"), ["import_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_contact_merged_into"), ["merged_into"], unique=False)
+        batch_op.create_index(
+            "ix_contact_merged_into",
+            ["merged_into"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_contact_external_digest",
+            ["external_digest"],
+            unique=True,
+            sqlite_where=sa.text("external_digest IS NOT NULL"),
+            postgresql_where=sa.text("external_digest IS NOT NULL"),
+        )
 
     op.create_table(
         "import_reject",
@@ -510,7 +544,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "rate_bucket",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("tokens", sa.Float(), nullable=False),
         sa.Column("refilled_at", UTCDateTime(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -588,11 +624,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "audience_member",
-        sa.Column("audience_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "audience_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.ForeignKeyConstraint(["audience_id"], ["audience.id"], name=op.f("fk_audience_member_audience_id")),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_audience_member_contact_id")),
         sa.PrimaryKeyConstraint("audience_id", "contact_id", name=op.f("pk_audience_member")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("audience_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_audience_member_contact_id"), ["contact_id"], unique=False)
@@ -645,7 +686,6 @@ def upgrade() -> None:
     with op.batch_alter_table("consent_event", schema=None) as batch_op:
         batch_op.create_index("ix_consent_event_address_id", ["address_id"], unique=False)
         batch_op.create_index("ix_consent_event_entry_id", ["entry_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_consent_event_import_id"), ["import_id"], unique=False)
         batch_op.create_index("ix_consent_event_received_at", ["received_at"], unique=False)
         batch_op.create_index(
             "ix_consent_event_wording_id",
@@ -657,11 +697,16 @@ def upgrade() -> None:
 
     op.create_table(
         "contact_interest",
-        sa.Column("interest_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "interest_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_contact_interest_contact_id")),
         sa.ForeignKeyConstraint(["interest_id"], ["interest.id"], name=op.f("fk_contact_interest_interest_id")),
         sa.PrimaryKeyConstraint("interest_id", "contact_id", name=op.f("pk_contact_interest")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("contact_interest", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_interest_contact_id"), ["contact_id"], unique=False)
@@ -681,10 +726,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "contact_word",
-        sa.Column("word", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("word", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_contact_word_contact_id")),
         sa.PrimaryKeyConstraint("word", "contact_id", name=op.f("pk_contact_word")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("contact_word", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_word_contact_id"), ["contact_id"], unique=False)
@@ -764,13 +812,18 @@ def upgrade() -> None:
 
     op.create_table(
         "group_member",
-        sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("import_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_group_member_contact_id")),
         sa.ForeignKeyConstraint(["group_id"], ["contact_group.id"], name=op.f("fk_group_member_group_id")),
         sa.ForeignKeyConstraint(["import_id"], ["import_job.id"], name=op.f("fk_group_member_import_id")),
         sa.PrimaryKeyConstraint("group_id", "contact_id", name=op.f("pk_group_member")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("group_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_group_member_contact_id"), ["contact_id"], unique=False)
@@ -937,7 +990,9 @@ def upgrade() -> None:
 
     op.create_table(
         "consent_evidence",
-        sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("body_ct", sa.LargeBinary(), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("rule", AutoString(), nullable=True),
@@ -970,8 +1025,12 @@ def upgrade() -> None:
 
     op.create_table(
         "consent_state",
-        sa.Column("address_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("purpose_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "address_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "purpose_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("standing", AutoString(), nullable=False),
         sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("basis", AutoString(), nullable=False),
@@ -990,6 +1049,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["event_id"], ["consent_event.id"], name=op.f("fk_consent_state_event_id")),
         sa.ForeignKeyConstraint(["purpose_id"], ["purpose.id"], name=op.f("fk_consent_state_purpose_id")),
         sa.PrimaryKeyConstraint("address_id", "purpose_id", name=op.f("pk_consent_state")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("consent_state", schema=None) as batch_op:
         batch_op.create_index(
@@ -1002,8 +1062,12 @@ def upgrade() -> None:
 
     op.create_table(
         "contact_address",
-        sa.Column("contact_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("address_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "address_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("preferred", sa.Boolean(), nullable=False),
         sa.Column("valid_to", UTCDateTime(), nullable=True),
         sa.Column("merge_id", sa.BigInteger(), autoincrement=False, nullable=True),
@@ -1014,6 +1078,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["import_id"], ["import_job.id"], name=op.f("fk_contact_address_import_id")),
         sa.ForeignKeyConstraint(["merge_id"], ["contact_merge.id"], name=op.f("fk_contact_address_merge_id")),
         sa.PrimaryKeyConstraint("contact_id", "address_id", name=op.f("pk_contact_address")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("contact_address", schema=None) as batch_op:
         batch_op.create_index("ix_contact_address_address_id", ["address_id"], unique=False)
@@ -1195,7 +1260,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "step_attempt",
-        sa.Column("step_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("step_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("gate_at", UTCDateTime(), nullable=False),
         sa.Column("settled_at", UTCDateTime(), nullable=True),
@@ -1208,6 +1273,7 @@ def upgrade() -> None:
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["step_id"], ["step.id"], name=op.f("fk_step_attempt_step_id")),
         sa.PrimaryKeyConstraint("step_id", "attempt", name=op.f("pk_step_attempt")),
+        sqlite_with_rowid=False,
     )
     # ### end Alembic commands ###
 
@@ -1336,7 +1402,6 @@ def downgrade() -> None:
             postgresql_where=sa.text("wording_id IS NOT NULL"),
         )
         batch_op.drop_index("ix_consent_event_received_at")
-        batch_op.drop_index(batch_op.f("ix_consent_event_import_id"))
         batch_op.drop_index("ix_consent_event_entry_id")
         batch_op.drop_index("ix_consent_event_address_id")
 
@@ -1358,7 +1423,8 @@ def downgrade() -> None:
     op.drop_table("provider_call")
     op.drop_table("import_reject")
     with op.batch_alter_table("contact", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_contact_merged_into"))
+        batch_op.drop_index("uq_contact_external_digest")
+        batch_op.drop_index("ix_contact_merged_into")
         batch_op.drop_index(batch_op.f("ix_contact_import_id"))
 
     op.drop_table("contact")
