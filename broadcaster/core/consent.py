@@ -74,6 +74,7 @@ class Standing(StrEnum):
 #: Keys of the purposes that only group others; every installation has them.
 ROOTS = frozenset({"all", "marketing", "service", "internal"})
 GRANTS = frozenset({Action.GRANTED, Action.CONFIRMED})
+_ENDING = GRANTS | {Action.RESTRICTED}  #: what may end by itself
 REFUSALS = frozenset({Action.WITHDRAWN, Action.OBJECTED})
 #: Ways in which a person's own act reaches us; nothing else lifts a refusal (design, section 3.4).
 RECONSENT_SOURCES = frozenset(
@@ -279,7 +280,7 @@ def _state(purpose_id: int, event: ConsentEvent) -> State:
         event_id=event.id,
         since=event.occurred_at,
         basis=event.basis,
-        expires_at=event.expires_at if event.action in {*GRANTS, Action.RESTRICTED} else None,
+        expires_at=event.expires_at if event.action in _ENDING else None,
     )
 
 

@@ -271,9 +271,14 @@ class _ConsentCells:
 
     @classmethod
     def of(cls, rule: ConsentRule, purpose: PurposeFacts, places: Mapping[str, int]) -> _ConsentCells:
-        cells = (rule.answer, rule.date, rule.wording, rule.source, rule.evidence)
-        wordings = lru_cache(maxsize=256)(partial(_wording, purpose))
-        return cls(*(_getter(cell, places) for cell in cells), wordings)
+        return cls(
+            answer=_getter(rule.answer, places),
+            date=_getter(rule.date, places),
+            wording=_getter(rule.wording, places),
+            source=_getter(rule.source, places),
+            evidence=_getter(rule.evidence, places),
+            wordings=lru_cache(maxsize=256)(partial(_wording, purpose)),
+        )
 
 
 def _getter(cell: Cell, places: Mapping[str, int]) -> Callable[[Sequence[str]], str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from broadcaster.storage.tables.base import Json, blob, json_column, one_of, pk, ref
+from broadcaster.storage.tables.base import CLUSTERED, BigId, Json, blob, json_column, one_of, pk, ref
 
 ROLES = ("admin", "marketer", "agent", "auditor")
 WORD_KINDS = ("join", "contest", "topic")  #: as in ``core/keywords/own``
@@ -167,9 +167,10 @@ class DomainBucket(SQLModel, table=True):
     """What one mail domain may still get of an account, for all workers. ``domain_key``: a keyed hash, 64 bits."""
 
     __tablename__ = "domain_bucket"
+    __table_args__ = CLUSTERED
 
     account_id: int = ref("account.id", primary_key=True)
-    domain_key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    domain_key: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))
     per_minute: int  #: as it was at the last gate
     tokens: float
     refilled_at: datetime

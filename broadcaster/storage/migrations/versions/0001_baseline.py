@@ -533,14 +533,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "domain_bucket",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("domain_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "domain_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("per_minute", sa.Integer(), nullable=False),
         sa.Column("tokens", sa.Float(), nullable=False),
         sa.Column("refilled_at", UTCDateTime(), nullable=False),
         sa.Column("ready_at", UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_domain_bucket_account_id")),
         sa.PrimaryKeyConstraint("account_id", "domain_key", name=op.f("pk_domain_bucket")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "rate_bucket",
