@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from broadcaster.actions.optin import restrict
 from broadcaster.actions.runtime import Runtime
 from broadcaster.core.consent import Action, Actor, Source, Standing
 from broadcaster.core.errors import Conflict, InvalidInput
+from broadcaster.core.messages import Inbound
 from broadcaster.fakes.twilio import FakeTwilio
 from broadcaster.storage import consent_history as stored
 from broadcaster.storage.tables import Campaign
@@ -25,6 +26,10 @@ from tests.actions.talk import said, standing, tell
 def shop(runtime: Runtime, fake: FakeTwilio) -> Scene:
     """Six people who agreed just now."""
     return scene(runtime, fake, 6)
+
+
+def unclear(who: int = 1) -> Inbound:
+    return said(UNCLEAR, who=who, at=datetime.now(UTC))  # after the people of the shop have agreed, beyond doubt
 
 
 def record(s: Scene, action: Action, who: int, **changes: Any) -> None:
@@ -141,7 +146,7 @@ UNCLEAR = "this is too much"
 
 
 def test_an_unclear_message_waits_with_its_words_and_its_deadline(shop: Scene) -> None:
-    tell(shop, said(UNCLEAR))
+    tell(shop, unclear())
     [one] = reviews.waiting(shop.runtime)
     assert (one.words, one.intent, one.address_id) == (UNCLEAR, "unsure", shop.people[0][1])
     assert one.deadline is not None
@@ -151,7 +156,7 @@ def test_an_unclear_message_waits_with_its_words_and_its_deadline(shop: Scene) -
 
 @pytest.mark.parametrize("decision,after", [("stop", "objected"), ("go_on", "granted")])
 def test_a_decision_ends_the_hold_once(shop: Scene, decision: Any, after: str) -> None:
-    tell(shop, said(UNCLEAR))
+    tell(shop, unclear())
     assert standing(shop) == "restricted"
     [one] = reviews.waiting(shop.runtime)
     with pytest.raises(InvalidInput):
@@ -165,7 +170,7 @@ def test_a_decision_ends_the_hold_once(shop: Scene, decision: Any, after: str) -
 
 def test_a_decision_to_go_on_ends_neither_a_legal_hold_nor_a_refusal(shop: Scene) -> None:
     for who in (1, 2):
-        tell(shop, said(UNCLEAR, who=who))
+        tell(shop, unclear(who))
     restrict(shop.runtime, address_id=shop.people[0][1], reason="dispute", actor="cli:test")
     record(shop, Action.OBJECTED, 2)
     for one in reviews.waiting(shop.runtime):
