@@ -20,6 +20,7 @@ from sqlalchemy import text
 from benchmarks import tools
 from broadcaster.actions import planning
 from broadcaster.actions.runtime import Runtime
+from broadcaster.fakes import twilio
 from tests import factories, servers
 
 #: How many people are made in one go; only bounds the benchmark's own memory.
@@ -74,7 +75,8 @@ def main() -> None:
             url, database = stack.enter_context(server.database()), server.daemon.pid
         runtime = stack.enter_context(factories.installation(url, home))
         brand, purpose, wording = factories.brand_and_purpose(runtime)
-        account = factories.account(runtime, brand, "twilio")
+        settings = {"account_sid": twilio.ACCOUNT_SID, "sender": "+15550100", "auth_token": twilio.AUTH_TOKEN}
+        account = factories.account(runtime, brand, "twilio", settings=settings)
         have = 0
         for size in sorted(int(one) for one in options.sizes.split(",")):
             grow(runtime, have, size, purpose=purpose, wording=wording)

@@ -257,14 +257,16 @@ _DELIVERIES = sql(
 _GROUPS = text(
     "SELECT account_id, due_at, count(*) FROM plan_chunk WHERE reason IS NULL GROUP BY account_id, due_at ORDER BY 2, 1"
 )
+#: One look-up a row, not a join: PostgreSQL's statistics know nothing of a new run, and of the few deliveries that it
+#: then expects it would read all of the run's again for each row.
 _STEPS = sql(
     f"""INSERT INTO step (run_id, delivery_id, batch_id, account_id, address_id, purpose_id, ordinal, current, state,
         due_at, attempt, consent_event_id)
-    SELECT :run, d.id, :first + (place - 1) / {BATCH_STEPS}, c.account_id, c.address_id, :purpose, 1, :yes, 'planned',
+    SELECT :run, (SELECT d.id FROM delivery d WHERE d.run_id = :run AND d.contact_id = c.contact_id),
+        :first + (place - 1) / {BATCH_STEPS}, c.account_id, c.address_id, :purpose, 1, :yes, 'planned',
         c.due_at, 0, c.event_id
     FROM (SELECT contact_id, account_id, address_id, event_id, due_at, row_number() OVER (ORDER BY contact_id) AS place
         FROM plan_chunk WHERE reason IS NULL AND account_id = :account AND due_at = :due) c
-    JOIN delivery d ON d.run_id = :run AND d.contact_id = c.contact_id
     ORDER BY c.place""",
     "due",
 )
