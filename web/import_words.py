@@ -79,6 +79,7 @@ FILES = {
     "file_size": _l("The file is too large: at most 500 MB and 5 million rows. Split it."),
     "nul": _l("The file holds a zero byte: it is damaged, or not a text."),
     "quote_open": _l("A quotation mark is not closed or not doubled."),
+    "file_changed": _l("The file was changed while it was read; upload it again."),
     "field_size": _l("A field or line is too long to be one."),
     "unpacked_size": _l("The workbook is far larger unpacked than it may be."),
     "sheet_size": _l("The sheet has too many rows or columns."),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -43,19 +42,31 @@ _TOGETHER = 20
 
 def _insert_many(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert; a column that is empty in every row is left out, as each value costs the driver something."""
-    told = [n for n, values in enumerate(zip(*rows, strict=True)) if values.count(None) < len(values)]
-    if 1 < len(told) < len(columns):
-        rows = list(map(itemgetter(*told), rows))
-    else:
-        told = list(range(len(columns)))
-    statement = f"INSERT INTO {table} ({', '.join(columns[n] for n in told)}) VALUES"
-    one = f"({', '.join('?' * len(told))})"
-    whole = len(rows) - len(rows) % _TOGETHER
+    values = [(name, _bindable(told)) for name, told in zip(columns, zip(*rows, strict=True), strict=True)]
+    used = [(name, told) for name, told in values if told[0] is not None or told.count(None) < len(told)] or values[:1]
+    statement = f"INSERT INTO {table} ({', '.join(name for name, _ in used)}) VALUES"
+    one = f"({', '.join('?' * len(used))})"
+    flat, width = list(chain.from_iterable(zip(*[told for _, told in used], strict=True))), len(used)
+    step = _TOGETHER * width
+    whole = len(flat) - len(flat) % step
     if whole:
-        blocks = [tuple(chain.from_iterable(rows[at : at + _TOGETHER])) for at in range(0, whole, _TOGETHER)]
-        connection.exec_driver_sql(f"{statement} {', '.join([one] * _TOGETHER)}", blocks)
-    if whole < len(rows):
-        connection.exec_driver_sql(f"{statement} {one}", list(rows[whole:]))
+        blocks = [flat[at : at + step] for at in range(0, whole, step)]
+        connection.exec_driver_sql(f"{statement} {', '.join([one] * _TOGETHER)}", [tuple(block) for block in blocks])
+    if whole < len(flat):
+        rest = [tuple(flat[at : at + width]) for at in range(whole, len(flat), width)]
+        connection.exec_driver_sql(f"{statement} {one}", rest)
+
+
+def _bindable(values: Sequence[Any]) -> Sequence[Any]:
+    """Return the values of a column as the driver takes them at once.
+
+    ``sqlite3`` looks for an adapter of every value that is not an int, float, str or bytearray, at the price of binding
+    it once more; bytes and bool are among those.
+    """
+    kinds = set(map(type, values))
+    if kinds == {bytes}:
+        return list(map(bytearray, values))
+    return list(map(int, values)) if kinds == {bool} else values
 
 
 def in_chunks(session: Session, query: str, values: Iterable[Any]) -> Iterator[Any]:

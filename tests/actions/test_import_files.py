@@ -23,14 +23,24 @@ def put(tmp_path: Path, body: bytes, name: str = "f.csv") -> Path:
 
 
 def read(path: Path, **options) -> list[list[str]]:
-    return [record.cells for record in files.records(path, files.inspect(path, **options))]
+    """Read a file carefully; the quick road must find the same."""
+    found = files.inspect(path, **options)
+    told = list(files.records(path, found))
+    assert files.count(path, found) == len(told)
+    assert list(files.records(path, found, checked=True)) == told
+    return [record.cells for record in told]
 
 
 def refusal(path: Path, **options) -> InvalidInput:
-    with pytest.raises(InvalidInput) as caught:
-        read(path, **options)
-    assert caught.value.exit_code == 3
-    return caught.value
+    """Return what stops the careful road, and the count before an import in the same words."""
+    told = []
+    for road in (lambda found: list(files.records(path, found)), lambda found: files.count(path, found)):
+        with pytest.raises(InvalidInput) as caught:
+            road(files.inspect(path, **options))
+        told.append(caught.value)
+    assert told[0].exit_code == 3
+    assert (told[0].code, told[0].line) == (told[1].code, told[1].line)
+    return told[0]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +95,24 @@ def test_a_header_alone_is_an_empty_table(tmp_path):
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
     path = put(tmp_path, b'a,b\n1,"x\ny"\n\n3,4\n')
     assert [(one.number, one.line) for one in files.records(path, files.inspect(path))] == [(1, 2), (2, 5)]
+
+
+@pytest.mark.parametrize("lines", [61, 62])
+def test_a_record_of_too_many_lines_is_an_open_quote_on_both_roads(tmp_path, lines):
+    path = put(tmp_path, b'a,b\n1,"' + b"\n" * (lines - 1) + b'"\n3,4\n')
+    if lines == files.MAX_RECORD_LINES + 1:
+        assert len(read(path)) == 2
+    else:
+        assert refusal(path).code == "quote_open"
+
+
+def test_a_file_that_changes_after_it_was_counted_is_no_crash(tmp_path):
+    path = put(tmp_path, b"a,b\n1,2\n")
+    found = files.inspect(path)
+    path.write_bytes(b'a,b\n1,"2\n')
+    with pytest.raises(InvalidInput) as caught:
+        list(files.records(path, found, checked=True))
+    assert caught.value.code == "file_changed"
 
 
 def test_only_plain_files_are_opened(tmp_path):

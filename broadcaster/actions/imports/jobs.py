@@ -132,7 +132,7 @@ def dry_run(
     report, examples, seen = Report(), list[Reject](), Seen()
     with runtime.db.reading() as session:
         job = _job(runtime, session, path, found, mapping, chunk_rows=chunk_rows)
-    total = _check_rows(path, found)
+    total = files.count(path, found)
     started, reader = time.monotonic(), Reader(job)
     for chunk in chunks(job, None):
         with runtime.db.reading() as session:
@@ -160,7 +160,7 @@ def start(runtime: Runtime, import_id: int, found: Format, mapping: Mapping, *, 
     with runtime.db.reading() as session:
         check_mapping(mapping, rows.catalogue(session))
     check_header(found.header, mapping)
-    total = _check_rows(path, found)
+    total = files.count(path, found)
     with runtime.db.transaction(actor) as session:
         row = rows.lock_job(session, import_id)
         if row.state not in ("uploaded", "checked"):
@@ -193,7 +193,8 @@ def run(
             for chunk in chunks(job, lambda: reserve(runtime, job)):
                 cursor = _take(runtime, chunk, reader, job, cursor, actor=actor)
                 _tell(watch, cursor, total, started, first)
-                gc.collect(1)  # what a transaction leaves behind; the chunk before it is gone already
+                del chunk  # or all of it would be looked through
+                gc.collect(1)  # what a transaction leaves behind
     except (InvalidInput, FileNotFoundError) as problem:
         _end(runtime, import_id, "failed", actor=actor, error=getattr(problem, "message", "the file is gone"))
         raise
@@ -293,11 +294,6 @@ def _judge(session: Session, plan: ChunkPlan, job: Job, report: Report) -> Judge
 
 def _format(told: dict[str, Any]) -> Format:
     return Format(**{**told, "header": tuple(told["header"])})
-
-
-def _check_rows(path: Path, found: Format) -> int:
-    """Read the file to its end and count its records; a broken one is named before anything is taken."""
-    return sum(1 for _ in files.records(path, found))
 
 
 def _tell(watch: Watch, done: int, total: int, started: float, first: int) -> None:

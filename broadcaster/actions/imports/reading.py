@@ -73,9 +73,9 @@ class Reader:
 
 
 def parts(job: Job) -> Iterator[list[Record]]:
-    """Yield the records that are left, a chunk at a time."""
+    """Yield the records that are left, a chunk at a time; ``files.count`` has checked the file."""
     part: list[Record] = []
-    for record in files.records(job.path, job.format):
+    for record in files.records(job.path, job.format, checked=True):
         if record.number <= job.skip:
             continue
         part.append(record)
