@@ -42,7 +42,7 @@ _TOGETHER = 20
 
 def _insert_many(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert; a column that is empty in every row is left out, as each value costs the driver something."""
-    values = [(name, _bindable(told)) for name, told in zip(columns, zip(*rows, strict=True), strict=True)]
+    values = list(zip(columns, zip(*rows, strict=True), strict=True))
     used = [(name, told) for name, told in values if told[0] is not None or told.count(None) < len(told)] or values[:1]
     statement = f"INSERT INTO {table} ({', '.join(name for name, _ in used)}) VALUES"
     one = f"({', '.join('?' * len(used))})"
@@ -50,23 +50,11 @@ def _insert_many(connection: Connection, table: str, columns: Sequence[str], row
     step = _TOGETHER * width
     whole = len(flat) - len(flat) % step
     if whole:
-        blocks = [flat[at : at + step] for at in range(0, whole, step)]
-        connection.exec_driver_sql(f"{statement} {', '.join([one] * _TOGETHER)}", [tuple(block) for block in blocks])
+        blocks = [tuple(flat[at : at + step]) for at in range(0, whole, step)]
+        connection.exec_driver_sql(f"{statement} {', '.join([one] * _TOGETHER)}", blocks)
     if whole < len(flat):
         rest = [tuple(flat[at : at + width]) for at in range(whole, len(flat), width)]
         connection.exec_driver_sql(f"{statement} {one}", rest)
-
-
-def _bindable(values: Sequence[Any]) -> Sequence[Any]:
-    """Return the values of a column as the driver takes them at once.
-
-    ``sqlite3`` looks for an adapter of every value that is not an int, float, str or bytearray, at the price of binding
-    it once more; bytes and bool are among those.
-    """
-    kinds = set(map(type, values))
-    if kinds == {bytes}:
-        return list(map(bytearray, values))
-    return list(map(int, values)) if kinds == {bool} else values
 
 
 def in_chunks(session: Session, query: str, values: Iterable[Any]) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from broadcaster.core.merge import ATTRIBUTES
 from broadcaster.storage.database import any_id, id_list
-from broadcaster.storage.planning import CHOICE_COLUMNS, STAGE
+from broadcaster.storage.planning import CHOICE_COLUMNS, LATER_SHARERS, STAGE
 from broadcaster.storage.tables import Contact
 
 _contact: Any = Contact.__table__  # type: ignore[attr-defined]
@@ -41,11 +41,9 @@ def open_shared(session: Session) -> None:
         session.connection().execute(text(statement))
 
 
-_DUPLICATES = """UPDATE plan_chunk SET reason = 'duplicate_address'
+_DUPLICATES = f"""UPDATE plan_chunk SET reason = 'duplicate_address'
     WHERE reason IS NULL AND address_id IN (SELECT address_id FROM forecast_shared) AND (
-        address_id IN (SELECT address_id FROM forecast_shared WHERE taken)
-        OR EXISTS (SELECT 1 FROM plan_chunk o WHERE o.address_id = plan_chunk.address_id AND o.reason IS NULL
-            AND o.contact_id < plan_chunk.contact_id))"""
+        address_id IN (SELECT address_id FROM forecast_shared WHERE taken) OR {LATER_SHARERS})"""
 _TAKE = """UPDATE forecast_shared SET taken = (1=1)
     WHERE address_id IN (SELECT address_id FROM plan_chunk WHERE reason IS NULL) AND NOT taken"""
 

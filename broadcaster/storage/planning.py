@@ -39,8 +39,9 @@ from broadcaster.storage.tables import Batch, Contact
 
 BATCH_STEPS = 500
 
+#: No index: each would be written three times for a row that is read four times, always with all the others.
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS plan_chunk (
-    contact_id BIGINT PRIMARY KEY, address_id BIGINT, account_id BIGINT, channel TEXT, event_id BIGINT,
+    contact_id BIGINT, address_id BIGINT, account_id BIGINT, channel TEXT, event_id BIGINT,
     zone_key TEXT, country TEXT, rest_days BIGINT, paused_until {time}, reason TEXT, due_at {time})"""
 STAGE = Table(
     "plan_chunk",
@@ -49,7 +50,6 @@ STAGE = Table(
     *(Column(name, String) for name in ("channel", "zone_key", "country", "reason")),
     *(Column(name, UTCDateTime()) for name in ("paused_until", "due_at")),
 )
-_CREATE_INDEX = "CREATE INDEX IF NOT EXISTS ix_plan_chunk_address ON plan_chunk (address_id)"
 
 
 #: The query that gives each member of a range its address or its reason.
@@ -71,7 +71,6 @@ def open_stage(session: Session) -> None:
     connection = session.connection()
     postgres = connection.dialect.name == "postgresql"
     connection.execute(text(_CREATE.format(time="TIMESTAMPTZ" if postgres else "DATETIME")))
-    connection.execute(text(_CREATE_INDEX))
     # nobody vacuums a temporary table: rows deleted there would slow down every later range
     connection.execute(text("TRUNCATE plan_chunk" if postgres else "DELETE FROM plan_chunk"))
 
@@ -214,11 +213,17 @@ def override(session: Session, reason: str) -> None:
     session.connection().execute(text("UPDATE plan_chunk SET reason = :reason"), {"reason": reason})
 
 
-_DUPLICATES = text("""
+#: Of the members of a range that share an address, all but the first.
+LATER_SHARERS = """contact_id NOT IN (
+    SELECT min(o.contact_id) FROM plan_chunk o WHERE o.reason IS NULL GROUP BY o.address_id)"""
+#: A look-up for each address, by address before run. PostgreSQL's statistics know nothing of a new run: with EXISTS, or
+#: where it may look by run, it reads all steps of the run again for each range or each row, as it expects hardly any.
+_DUPLICATES = text(f"""
     UPDATE plan_chunk SET reason = 'duplicate_address' WHERE reason IS NULL AND (
-        EXISTS (SELECT 1 FROM step s WHERE s.run_id = :run AND s.address_id = plan_chunk.address_id)
-        OR EXISTS (SELECT 1 FROM plan_chunk o WHERE o.address_id = plan_chunk.address_id AND o.reason IS NULL
-            AND o.contact_id < plan_chunk.contact_id))""")
+        (SELECT s.run_id FROM step s WHERE s.address_id = plan_chunk.address_id
+            AND (s.address_id, s.run_id) >= (plan_chunk.address_id, :run)
+            AND (s.address_id, s.run_id) <= (plan_chunk.address_id, :run)) IS NOT NULL
+        OR {LATER_SHARERS})""")
 
 
 def mark_duplicates(session: Session, run_id: int) -> None:
