@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from broadcaster.actions.organisation import law, own_law
+from broadcaster.channels.contract import AccountConfig
 from broadcaster.core.consent import GRANTS, Basis
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.law import senders, terms
@@ -76,18 +77,18 @@ def _with_end(act: NewConsent, known: Law, people: Sequence[Person], channel: st
 
 
 def check_sender(session: Session, account: Account, purpose: Purpose) -> None:
-    """Raise InvalidInput ``sender_class``, naming row and source, if the sender may not carry marketing."""
-    if purpose.kind != "marketing":
-        return
-    found = barred_sender(session, account)
+    """Raise InvalidInput ``sender_class``, naming row and source, if the sender may not carry such messages."""
+    found = barred_sender(session, account, purpose)
     if found is not None:
         raise InvalidInput(f"the sender {account.name!r}: {found}", field="plan.channels", code="sender_class")
 
 
-def barred_sender(session: Session, account: Account) -> Barred | None:
-    """Return why an account may not carry marketing, None if it may."""
+def barred_sender(session: Session, account: Account | AccountConfig, purpose: Purpose | None = None) -> Barred | None:
+    """Return why an account may not carry a purpose's messages (marketing, if none is named), None if it may."""
     sender = str(account.settings.get("sender", ""))
-    return senders.barred(own_law(session), channel=account.channel, sender=sender) if sender else None
+    if not sender or (purpose is not None and purpose.kind != "marketing"):
+        return None
+    return senders.barred(own_law(session), channel=account.channel, sender=sender)
 
 
 def _people(session: Session, addresses: Sequence[Address]) -> dict[int, list[Person]]:

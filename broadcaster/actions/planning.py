@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from broadcaster.actions import clicks
+from broadcaster.actions import clicks, lawful
 from broadcaster.actions.organisation import frequency_limits, law
 from broadcaster.actions.runtime import Runtime
 from broadcaster.actions.windows import Place, Windows
@@ -118,7 +118,7 @@ def choice_for(
     return planning.choose(
         where(session, rule, now),
         None if exclude is None else where(session, exclude, now),
-        lanes=lanes(session, plan),
+        lanes=lanes(session, plan, session.get_one(Purpose, purpose_id)),
         purpose_id=purpose_id,
         above=consent.above(session, purpose_id),
         law=law_for(session, purpose_id),
@@ -137,12 +137,13 @@ def where(session: Session, rule: dict[str, object], now: datetime) -> audiences
     return audiences.where(session, parse_rule(rule), now=now)
 
 
-def lanes(session: Session, plan: Plan) -> list[Lane]:
-    """Return the plan's channels in order, each with whether its account can send."""
+def lanes(session: Session, plan: Plan, purpose: Purpose) -> list[Lane]:
+    """Return the plan's channels in order, each with whether its account can and may send for the purpose."""
     found = []
     for rank, choice in enumerate(plan.channels):
         account = session.get(Account, choice.account_id)
         usable = account is not None and account.channel == choice.channel and account.state != "disabled"
+        usable = usable and lawful.barred_sender(session, account, purpose) is None
         found.append(Lane(rank, choice.channel, choice.account_id, usable))
     return found
 

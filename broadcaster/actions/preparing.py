@@ -7,10 +7,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
+from broadcaster.actions import lawful
 from broadcaster.actions.organisation import frequency_limits, law
 from broadcaster.actions.outbox import told
 from broadcaster.actions.rendering import Composer, Person
@@ -52,14 +53,22 @@ class Item:
     windows: Windows = field(repr=False)
     law: Law = field(repr=False)
     limits: tuple[Limit, ...] = ()
+    barred: bool = False  #: the account's sender may not carry this purpose's messages
     waits_for: int | None = None  #: the mail domain for which its batch waits
     variant_id: int = 0
     outbound: Outbound | None = field(default=None, repr=False)
     prepared: Any = field(default=None, repr=False)
 
 
-#: What all items of a run share: words, purposes above, hours, limits of frequency (None: they do not apply), law.
-_Shared: TypeAlias = tuple[Composer, tuple[int, ...], Windows, tuple[Limit, ...] | None, Law]
+class _Shared(NamedTuple):
+    """What all items of a run share."""
+
+    composer: Composer
+    above: tuple[int, ...]
+    windows: Windows
+    limits: tuple[Limit, ...] | None  #: None: they do not apply
+    law: Law
+    barred: bool
 
 
 class Preparer:
@@ -84,7 +93,7 @@ class Preparer:
         if batch.careful and due:
             del due[1:]
             batches.suspect(session, batch.id, due[0].id)
-        composer, above, windows, limits, rules = self._run(session, batch.run_id)
+        run = self._run(session, batch.run_id)
         return [
             Item(
                 step_id=row.id,
@@ -92,15 +101,16 @@ class Preparer:
                 batch_id=batch.id,
                 run_id=batch.run_id,
                 address_id=row.address_id,
-                purpose_id=composer.purpose_id,
-                above=above,
+                purpose_id=run.composer.purpose_id,
+                above=run.above,
                 row=row,
-                composer=composer,
+                composer=run.composer,
                 place=Place(row.time_zone, row.address_zones, row.country or row.address_country, row.part_of_day),
                 channel=self._config.channel,
-                windows=windows,
-                law=rules,
-                limits=() if limits is None else with_rest(limits, row.rest_days),
+                windows=run.windows,
+                law=run.law,
+                limits=() if run.limits is None else with_rest(run.limits, row.rest_days),
+                barred=run.barred,
                 waits_for=key,
             )
             for row in due
@@ -113,16 +123,22 @@ class Preparer:
             above = consent.above(session, run.purpose_id)
             purpose = session.get_one(Purpose, run.purpose_id)
             marketing = purpose.kind == "marketing"
-            windows = Windows.load(session, marketing=marketing)
-            limits = frequency_limits(session) if marketing else None
-            rules = law(session, purpose=purpose.key, marketing=marketing)
-            known = Composer(self._runtime, session, run), above, windows, limits, rules
+            known = _Shared(
+                composer=Composer(self._runtime, session, run),
+                above=above,
+                windows=Windows.load(session, marketing=marketing),
+                limits=frequency_limits(session) if marketing else None,
+                law=law(session, purpose=purpose.key, marketing=marketing),
+                barred=lawful.barred_sender(session, self._config, purpose) is not None,
+            )
             self._runs[run_id] = known
         return known
 
     def prepare(self, item: Item) -> Reason | None:
         """Render an item and build its bytes; return the reason if that cannot be done."""
         row = item.row
+        if item.barred:
+            return Reason.NO_ACCOUNT
         if row.address_key is None or row.value_ct is None:
             return Reason.ERASED
         variant = item.composer.words.choose(self._config.channel, row.language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -197,6 +198,44 @@ def test_a_short_code_may_carry_marketing_and_a_mobile_number_service_messages(
 ) -> None:
     campaigns.launch(people.runtime, by_sms(people, sender, service=service), actor=factories.ACTOR)
     assert people.rows("SELECT state FROM campaign") == [("scheduled",)]
+
+
+@pytest.fixture
+def by_number(runtime: Runtime) -> Iterator[tuple[Scene, FakeTwilio]]:
+    with FakeTwilio() as fake:
+        yield scene(runtime, fake, 3), fake
+
+
+def bar(s: Scene) -> None:
+    """Have the organisation say that its own number carries no marketing."""
+    [(sender,)] = s.rows("SELECT settings ->> 'sender' FROM account WHERE id = :id", id=s.account)
+    own = {"legal": {"US": {"senders": [sender], "source": "our own rule"}}}
+    set_settings(s.runtime, own, actor=factories.ACTOR)
+
+
+def test_nobody_is_planned_for_a_number_that_may_not_carry_it_any_more(by_number: tuple[Scene, FakeTwilio]) -> None:
+    """A later date of a campaign that was launched before the rule."""
+    s, _ = by_number
+    factories.campaign(s.runtime, brand_id=s.brand, purpose_id=s.purpose, lanes=[("sms", s.account)])
+    bar(s)
+    [run] = planning.start_due(s.runtime)
+    while planning.plan_range(s.runtime, run):
+        pass
+    assert s.rows("SELECT reason, count(*) FROM delivery WHERE run_id = :run GROUP BY 1", run=run) == [
+        ("no_account", 3)
+    ]
+
+
+def test_what_is_planned_is_not_sent_from_a_number_that_may_not_carry_it_any_more(
+    by_number: tuple[Scene, FakeTwilio],
+) -> None:
+    s, fake = by_number
+    run = s.launch()
+    bar(s)
+    s.drain()
+    query = "SELECT state, reason, count(*) FROM step WHERE run_id = :run GROUP BY 1, 2"
+    assert s.rows(query, run=run) == [("skipped", "no_account", 3)]
+    assert fake.recorded == []
 
 
 @pytest.mark.parametrize("sender,barred", [("+33612345678", True), ("+15550100", False)])
