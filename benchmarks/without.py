@@ -18,9 +18,10 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from broadcaster.core import events, proofs
-from broadcaster.storage import deliveries, people
+from broadcaster.storage import gate as look
 from broadcaster.storage import log as trail
-from broadcaster.storage.deliveries import GateFacts
+from broadcaster.storage import people
+from broadcaster.storage.gate import GateFacts
 
 
 def replace(where: object, **ours: Callable[..., Any]) -> None:
@@ -32,7 +33,7 @@ def replace(where: object, **ours: Callable[..., Any]) -> None:
 
 
 def barrier() -> None:
-    replace(deliveries, lock_addresses=lambda _session, _ids: None)
+    replace(look, lock_addresses=lambda _session, _ids, *, alone=False: None)
 
 
 def _granted(step_id: int, event_id: int) -> GateFacts:
@@ -63,7 +64,7 @@ def gate() -> None:
             granted.update({row[0]: row[1] for row in session.connection().execute(text(read))})
         return [_granted(one, granted[one]) for one in ids if one in granted]
 
-    replace(deliveries, gate_facts=facts)
+    replace(look, gate_facts=facts)
 
 
 def log() -> None:

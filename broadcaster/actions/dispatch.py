@@ -18,7 +18,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from broadcaster.actions import accounts, consequences, gate, settling
+from broadcaster.actions import accounts, consequences, gate, lines, settling
 from broadcaster.actions.domains import Pace
 from broadcaster.actions.gate import Flight
 from broadcaster.actions.organisation import time_zone
@@ -31,21 +31,17 @@ from broadcaster.core.breaker import Breaker
 from broadcaster.core.deliveries import ACCOUNT_FAULTS, Idempotency, Outcome, Reason
 from broadcaster.core.errors import BroadcasterError, Misconfigured
 from broadcaster.core.event_types import BreakerMoved
-from broadcaster.storage import batches, log, rates, warmups
-from broadcaster.storage import deliveries as rows
+from broadcaster.core.flow import Flow
+from broadcaster.storage import batches, deliveries, log, rates, warmups
+from broadcaster.storage import gate as gate_rows
 from broadcaster.storage import pacing as lately
+from broadcaster.storage import settling as settling_rows
 from broadcaster.storage.tables import Account
 
 #: G: how long after the gate's last look a call may still start; at most the barrier's wait (``actions/consent``).
 GATE_SECONDS = 0.5
 _EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
-#: Calls that wait for a slot pass the gate too, as many as will start within this time: many share an exchange's cost.
-_AHEAD_SECONDS = 0.15
-#: No more than this many of them, however many slots there are.
-_AHEAD_MAX = 256
-#: Where there are few slots (mail has ten connections) so many may wait all the same, while all goes well.
-_AHEAD_FEW = 64
 _SALVAGE_SECONDS = 20.0
 _SALVAGE_PAUSE_SECONDS = 0.2
 
@@ -64,9 +60,6 @@ class Drained:
         return sum(self.outcomes.values()) + self.skipped
 
 
-_open_lines = threading.local()
-
-
 def drain(runtime: Runtime, account_id: int, *, seconds: float) -> Drained:
     """Send what is due on an account for about *seconds*, then return; safe to call from many places at once."""
     with runtime.db.reading() as session:
@@ -75,32 +68,12 @@ def drain(runtime: Runtime, account_id: int, *, seconds: float) -> Drained:
             return Drained()
         config = accounts.config(runtime, session, account_id)
         provider, zone_name = row.provider, time_zone(session)
-    lane = _Lane(runtime, config, provider=provider, sender=_line(config, provider), zone_name=zone_name)
+    lane = _Lane(runtime, config, provider=provider, sender=lines.line(config, provider), zone_name=zone_name)
     try:
         return lane.work(until=time.monotonic() + seconds)
     except Exception:
-        _hang_up(account_id)
+        lines.hang_up(account_id)
         raise
-
-
-def _hang_up(account_id: int) -> None:
-    """Forget this thread's line, so that no late answer of a slice that failed is taken for one of the next."""
-    known = _open_lines.__dict__.get("lines", {}).pop(account_id, None)
-    if known is not None:
-        known[1].close()
-
-
-def _line(config: AccountConfig, provider: str) -> Sender:
-    """Return this thread's open line to the account, kept between slices as long as nothing was reconfigured."""
-    lines: dict[int, tuple[AccountConfig, Sender]] = _open_lines.__dict__.setdefault("lines", {})
-    known = lines.get(config.id)
-    if known is not None and known[0] == config:
-        return known[1]
-    if known is not None:
-        known[1].close()
-    sender = registry.get(provider).sender(config)
-    lines[config.id] = (config, sender)
-    return sender
 
 
 class _Lane:
@@ -125,12 +98,8 @@ class _Lane:
         self._extended = time.monotonic()
         self._stopped = False
         self._not_before = 0.0
-        self._capacity = max(sender.slots(), 1)
         self._breaker = Breaker()  #: as it stood at the last gate
-        self._pace = 0.0  #: calls that end in a second
-        self._trust = 0  #: calls that were accepted, one after the other
-        self._collected = time.monotonic()
-        self._window = self._capacity + _AHEAD_MAX  #: calls open at once: fewer when some come too late, then more
+        self._flow = Flow(sender.slots(), now=time.monotonic())
         self.drained = Drained()
 
     def work(self, *, until: float) -> Drained:
@@ -201,13 +170,8 @@ class _Lane:
             self._queue = deque(kept)
 
     def _room(self) -> int:
-        """Return how many more calls may pass the gate now: free slots, and what will soon find one."""
-        free = self._sender.slots()
-        if free:
-            self._capacity = free + len(self._flights)
-        # no more than there are slots, or a few: all of it would be unknown if we died, though none of it had begun
-        ahead = min(int(self._pace * _AHEAD_SECONDS), max(self._capacity, min(self._trust, _AHEAD_FEW)), _AHEAD_MAX)
-        return max(min(self._capacity + ahead, self._window) - len(self._flights), 0)
+        """Return how many more calls may pass the gate now."""
+        return self._flow.room(self._sender.slots(), flying=len(self._flights))
 
     def _ready(self, until: float) -> list[Item]:
         """Build the messages that can start now; one that cannot be built is skipped with its reason."""
@@ -246,9 +210,9 @@ class _Lane:
             # contacts, addresses, steps, as an edit and an opt-out take them: two orders would be a deadlock
             lately.lock_contacts(session, {item.row.contact_id for item in ready if item.limits})
             touched = {item.address_id for item in ready} | {item.address_id for item, _ in skips}
-            rows.lock_addresses(session, sorted(touched), alone=bool(self._spacing))
+            gate_rows.lock_addresses(session, sorted(touched), alone=bool(self._spacing))
             self._settle(session, ended, now)
-            rows.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
+            deliveries.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
             gate_clock = boottime()
             allowed = self._gate(session, ready, now) if ready else []
             self._keep_leases(session, now)
@@ -285,11 +249,10 @@ class _Lane:
 
     def _settle(self, session: Session, ended: Sequence[tuple[Flight, Finished]], now: datetime) -> None:
         late = [flight for flight, done in ended if _not_started(done)]
-        rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late], owner=self._owner)
+        settling_rows.give_back(session, [(flight.item.step_id, flight.attempt) for flight in late], owner=self._owner)
         warmups.uncount(session, self._config.id, [flight.day_ends for flight in late])
         self._queue.extendleft(flight.item for flight in late)
-        most = self._capacity + _AHEAD_MAX
-        self._window = max(min(self._window, most) // 2, 1) if late else min(self._window + 16, most)
+        self._flow.gated(too_late=bool(late))
         done = [(flight, one.result) for flight, one in ended if not _not_started(one)]
         if not done:
             return
@@ -327,23 +290,19 @@ class _Lane:
         if not self._flights:
             return
         begun = time.monotonic()
-        if begun - self._collected > 1.0:
-            self._collected = begun - _WAIT_SECONDS  # nothing was on the wire: that says nothing of the pace
         # what ended before counts for nothing here: a slice that cannot write it down collects all the rest
         seconds, enough, taken = 0.0, len(self._ended) + (len(self._flights) + 1) // 2, 0
-        while len(self._flights) > self._capacity or (seconds < _WAIT_SECONDS and len(self._ended) < enough):
+        while self._flow.overfull(len(self._flights)) or (seconds < _WAIT_SECONDS and len(self._ended) < enough):
             for done in self._sender.finished(max(_WAIT_SECONDS - seconds, 0.01)):
                 flight = self._flights.pop(done.ref, None)
                 if flight is not None:
                     self._ended.append((flight, done))
                     taken += not _not_started(done)
-                    self._trust = self._trust + 1 if _accepted(done) else 0
+                    self._flow.ended(accepted=_accepted(done))
             seconds = time.monotonic() - begun
             if not self._flights:
                 break
-        ended_at = time.monotonic()
-        self._pace += (taken / max(ended_at - self._collected, 1e-3) - self._pace) * 0.3
-        self._collected = ended_at
+        self._flow.waited(taken, begun=begun, now=time.monotonic(), pause=_WAIT_SECONDS)
 
     def _lease_is_old(self) -> bool:
         return time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS

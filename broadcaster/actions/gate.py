@@ -19,9 +19,10 @@ from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import InvalidInput
 from broadcaster.core.event_types import milliseconds
 from broadcaster.core.law.terms import Person
-from broadcaster.storage import deliveries as rows
+from broadcaster.storage import deliveries
+from broadcaster.storage import gate as rows
 from broadcaster.storage import pacing as lately
-from broadcaster.storage.deliveries import GateFacts, Passed
+from broadcaster.storage.gate import GateFacts, Passed
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def pass_through(session: Session, items: Sequence[Item], *, owner: str, now: da
             skipped.append((item.step_id, found.value))
         else:
             postponed.append((item.step_id, found))
-    rows.mark_skipped(session, skipped, now=now)
+    deliveries.mark_skipped(session, skipped, now=now)
     rows.postpone(session, postponed)
     look.refused = len(skipped)
     _write_ahead(session, look, now)

@@ -142,8 +142,12 @@ def lanes(session: Session, plan: Plan, purpose: Purpose) -> list[Lane]:
     found = []
     for rank, choice in enumerate(plan.channels):
         account = session.get(Account, choice.account_id)
-        usable = account is not None and account.channel == choice.channel and account.state != "disabled"
-        usable = usable and lawful.barred_sender(session, account, purpose) is None
+        usable = (
+            account is not None
+            and account.channel == choice.channel
+            and account.state != "disabled"
+            and lawful.barred_sender(session, account, purpose) is None
+        )
         found.append(Lane(rank, choice.channel, choice.account_id, usable))
     return found
 

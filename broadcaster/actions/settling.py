@@ -15,10 +15,10 @@ from broadcaster.core import deliveries, events, proofs
 from broadcaster.core.deliveries import Idempotency
 from broadcaster.core.event_types import WindowSettled, milliseconds
 from broadcaster.core.messages import CallResult
-from broadcaster.storage import deliveries as rows
 from broadcaster.storage import log
+from broadcaster.storage import settling as rows
 from broadcaster.storage.database import allocate
-from broadcaster.storage.deliveries import Settled
+from broadcaster.storage.settling import Settled
 
 
 def write(

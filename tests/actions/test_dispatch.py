@@ -18,7 +18,8 @@ from broadcaster.core.deliveries import Reason
 from broadcaster.core.errors import Unavailable
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.telegram import FakeTelegram
-from broadcaster.storage import batches, deliveries
+from broadcaster.storage import batches, settling
+from broadcaster.storage import gate as gate_rows
 from tests import factories
 from tests.actions.scene import Scene, scene, until
 
@@ -330,8 +331,8 @@ def take_batch(s: Scene) -> None:
         assert batch is not None
         query = text("SELECT id, consent_event_id FROM step WHERE batch_id = :batch")
         found = session.connection().execute(query, {"batch": batch.id}).all()
-        passed = [deliveries.Passed(row[0], row[1], 1, False) for row in found]
-        assert deliveries.mark_dispatching(session, passed, now=now) == {row[0] for row in found}
+        passed = [gate_rows.Passed(row[0], row[1], 1, False) for row in found]
+        assert gate_rows.mark_dispatching(session, passed, now=now) == {row[0] for row in found}
 
 
 def test_what_a_dead_worker_had_on_the_wire_is_unknown_and_not_sent_again(runtime: Runtime, fake: FakeTelegram) -> None:
@@ -355,10 +356,10 @@ def test_what_another_worker_has_on_the_wire_is_not_given_back(runtime: Runtime)
     calls = s.rows("SELECT id, attempt FROM step WHERE state = 'dispatching'")
     assert calls
     with runtime.db.transaction() as session:
-        deliveries.give_back(session, [(step, attempt) for step, attempt in calls], owner="dead")
+        settling.give_back(session, [(step, attempt) for step, attempt in calls], owner="dead")
     assert s.states() == {"dispatching": len(calls)}
     with runtime.db.transaction() as session:
-        deliveries.give_back(session, [(step, attempt) for step, attempt in calls], owner="another")
+        settling.give_back(session, [(step, attempt) for step, attempt in calls], owner="another")
     assert s.states() == {"planned": len(calls)}
 
 
@@ -379,13 +380,13 @@ def test_a_late_answer_makes_unknown_known_but_never_overwrites_a_later_try(runt
     s.abandon()
     ids = [row[0] for row in s.rows("SELECT id FROM step ORDER BY id")]
     late = [
-        deliveries.Settled(one, 1, "accepted", None, None, "accepted", None, f"p{one}", b"c" * 32, b"s" * 32)
+        settling.Settled(one, 1, "accepted", None, None, "accepted", None, f"p{one}", b"c" * 32, b"s" * 32)
         for one in ids
     ]
     s.change("UPDATE step SET attempt = 2 WHERE id = :id", id=ids[0])
     s.change("UPDATE step SET state = 'unknown' WHERE id = :id", id=ids[1])
     with runtime.db.transaction() as session:
-        news = deliveries.settle(session, late, entry_id=1, now=runtime.db.now(session))
+        news = settling.settle(session, late, entry_id=1, now=runtime.db.now(session))
     assert news == set(ids[1:])
     assert [row[0] for row in s.rows("SELECT state FROM step ORDER BY id")] == ["dispatching", "accepted", "accepted"]
 
@@ -410,12 +411,12 @@ def test_of_two_workers_in_the_gate_together_one_sends(runtime: Runtime) -> None
     s = scene(runtime, None, 1)
     s.launch()
     [(step, event)] = s.rows("SELECT id, consent_event_id FROM step")
-    passed = [deliveries.Passed(step, event, 1, False)]
+    passed = [gate_rows.Passed(step, event, 1, False)]
     with runtime.db.transaction() as session:
-        assert deliveries.mark_dispatching(session, passed, now=runtime.db.now(session)) == {step}
+        assert gate_rows.mark_dispatching(session, passed, now=runtime.db.now(session)) == {step}
     if not runtime.db.sqlite:  # on SQLite the facts are read in the same exclusive transaction
         with runtime.db.transaction() as session:
-            assert deliveries.mark_dispatching(session, passed, now=runtime.db.now(session)) == set()
+            assert gate_rows.mark_dispatching(session, passed, now=runtime.db.now(session)) == set()
 
 
 def test_many_workers_at_once_send_everything_once(runtime: Runtime, fake: FakeTelegram) -> None:

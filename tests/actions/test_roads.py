@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from broadcaster.actions import choosing, dispatch, optin, polling, public, rendering, requests
+from broadcaster.actions import choosing, lines, optin, polling, public, rendering, requests
 from broadcaster.actions.imports import files, jobs
 from broadcaster.actions.optin import Proof
 from broadcaster.actions.public import Scope
@@ -160,7 +160,7 @@ def send_all(s: Scene) -> None:
     """Send until nothing is left, and close the connections, which are this thread's."""
     while s.drain(30.0).handled:
         pass
-    dispatch._hang_up(s.account)
+    lines.hang_up(s.account)
 
 
 def test_nothing_starts_after_a_refusal_whichever_road_it_takes(runtime: Runtime, fake: Noting) -> None:

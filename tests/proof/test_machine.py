@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from broadcaster.actions import consent, dispatch, gate, settling
+from broadcaster.actions import consent, gate, lines, settling
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels.contract import Finished
 from broadcaster.core import deliveries as core
@@ -32,6 +32,7 @@ from broadcaster.core.deliveries import Outcome
 from broadcaster.core.messages import CallResult, Outbound
 from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.storage import batches, deliveries
+from broadcaster.storage import gate as gate_rows
 from broadcaster.storage.database import Database
 from tests import factories
 from tests.actions.scene import Scene, chats_in_haste, scene
@@ -239,7 +240,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def wire(monkeypatch: pytest.MonkeyPatch, people: None) -> None:
-    monkeypatch.setattr(dispatch, "_line", lambda _config, _provider: Wire(Lives.now))
+    monkeypatch.setattr(lines, "line", lambda _config, _provider: Wire(Lives.now))
     chats_in_haste(monkeypatch)
 
 
@@ -271,7 +272,7 @@ def no_barrier(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_write_ahead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(deliveries, "mark_dispatching", lambda _session, passed, **_: {one.step_id for one in passed})
+    patch.setattr(gate_rows, "mark_dispatching", lambda _session, passed, **_: {one.step_id for one in passed})
 
 
 def doubt_is_tried_again(patch: pytest.MonkeyPatch) -> None:
@@ -302,7 +303,7 @@ def a_retry_forgets_its_refusal(patch: pytest.MonkeyPatch) -> None:
     seen: dict[int, Any] = {}
     as_it_is = gate._refusal
 
-    def remembered(fact: deliveries.GateFacts, now: datetime) -> Any:
+    def remembered(fact: gate_rows.GateFacts, now: datetime) -> Any:
         return seen.setdefault(fact.address_id, as_it_is(fact, now))
 
     patch.setattr(gate, "_refusal", remembered)
