@@ -58,6 +58,10 @@ MENU: tuple[tuple[str, tuple[Item, ...]], ...] = (
 )
 
 
+#: Pages that have no line of their own in the menu, and the one they are reached by.
+_WITHIN = {"closed_days": "settings", "law": "settings", "own_law": "settings", "own_words": "settings"}
+
+
 def menu() -> list[tuple[str, list[Item]]]:
     """Return the groups of the menu for who is signed in, without empty ones."""
     person = anybody()
@@ -69,7 +73,8 @@ def menu() -> list[tuple[str, list[Item]]]:
 
 def here(item: Item) -> bool:
     """Say whether the reader is in that part of the work."""
-    return (request.blueprint or "") == item.endpoint.partition(".")[0]
+    part = request.blueprint or ""
+    return _WITHIN.get(part, part) == item.endpoint.partition(".")[0]
 
 
 def exists(endpoint: str) -> bool:

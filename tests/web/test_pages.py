@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -238,3 +239,10 @@ def test_every_page_can_be_shown(app: Flask, staffed: dict[str, Visitor], langua
         for _rule, path, method, _access in rules(app):
             if method == "GET":
                 assert visitor.get(path).status_code in {200, 302, 403, 404}, (role, path)
+
+
+@pytest.mark.parametrize("path", ["/settings", "/settings/closed-days", "/settings/law/FR", "/settings/words"])
+def test_every_page_of_the_settings_shows_in_the_menu_where_one_is(staffed: dict[str, Visitor], path: str) -> None:
+    page = staffed["admin"].get(path)
+    assert page.status_code == 200
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', page.text) == ["/settings"]
