@@ -42,6 +42,8 @@ from broadcaster.storage.tables import Account
 GATE_SECONDS = 0.5
 _EXTEND_EVERY_SECONDS = 4.0
 _WAIT_SECONDS = 0.05
+#: Messages built between two looks at the wire.
+_LISTEN_EVERY = 32
 _SALVAGE_SECONDS = 20.0
 _SALVAGE_PAUSE_SECONDS = 0.2
 
@@ -100,6 +102,7 @@ class _Lane:
         self._not_before = 0.0
         self._breaker = Breaker()  #: as it stood at the last gate
         self._flow = Flow(sender.slots(), now=time.monotonic())
+        self._ends = 0  #: calls that ended since the flow was told
         self.drained = Drained()
 
     def work(self, *, until: float) -> Drained:
@@ -188,6 +191,8 @@ class _Lane:
                 ready.append(item)
             else:
                 self._skips.append((item, reason))
+            if len(ready) % _LISTEN_EVERY == 0:
+                self._listen()
         return ready
 
     def _prepare(self, item: Item) -> Reason | None:
@@ -202,7 +207,7 @@ class _Lane:
 
     def _exchange(self, ready: list[Item]) -> None:
         """Settle what ended and gate what can start, in one transaction; then start it."""
-        ended = self._ended
+        ended = list(self._ended)  # more come in meanwhile
         skips, self._skips = self._skips, []
         consequences.of_results(self._runtime, [(flight.item, done.result) for flight, done in ended])
         with self._runtime.db.transaction() as session:
@@ -211,10 +216,13 @@ class _Lane:
             lately.lock_contacts(session, {item.row.contact_id for item in ready if item.limits})
             touched = {item.address_id for item in ready} | {item.address_id for item, _ in skips}
             gate_rows.lock_addresses(session, sorted(touched), alone=bool(self._spacing))
+            self._listen()
             self._settle(session, ended, now)
+            self._listen()
             deliveries.mark_skipped(session, [(item.step_id, reason.value) for item, reason in skips], now=now)
             gate_clock = boottime()
             allowed = self._gate(session, ready, now) if ready else []
+            self._listen()
             self._keep_leases(session, now)
             self._release_finished(session, [f.item for f, _ in ended] + [item for item, _ in skips])
         del self._ended[: len(ended)]
@@ -283,26 +291,34 @@ class _Lane:
             log.record(session, BreakerMoved(account_id=self._config.id, verb="closed"), at=now)
 
     def _collect(self) -> None:
-        """Wait until what passed the gate has started, and briefly for half of it to end.
+        """Wait until most of what passed the gate has started, and briefly for half of it to end.
 
-        Each exchange costs the same, whatever it carries; and while it goes on nothing that waits for a slot can start.
+        Each exchange costs the same, whatever it carries.
         """
         if not self._flights:
             return
         begun = time.monotonic()
         # what ended before counts for nothing here: a slice that cannot write it down collects all the rest
-        seconds, enough, taken = 0.0, len(self._ended) + (len(self._flights) + 1) // 2, 0
+        seconds, enough = 0.0, len(self._ended) + (len(self._flights) + 1) // 2
         while self._flow.overfull(len(self._flights)) or (seconds < _WAIT_SECONDS and len(self._ended) < enough):
-            for done in self._sender.finished(max(_WAIT_SECONDS - seconds, 0.01)):
-                flight = self._flights.pop(done.ref, None)
-                if flight is not None:
-                    self._ended.append((flight, done))
-                    taken += not _not_started(done)
-                    self._flow.ended(accepted=_accepted(done))
+            self._listen(max(_WAIT_SECONDS - seconds, 0.01))
             seconds = time.monotonic() - begun
             if not self._flights:
                 break
-        self._flow.waited(taken, begun=begun, now=time.monotonic(), pause=_WAIT_SECONDS)
+        self._flow.waited(self._ends, begun=begun, now=time.monotonic(), pause=_WAIT_SECONDS)
+        self._ends = 0
+
+    def _listen(self, seconds: float = 0.0) -> None:
+        """Take in what has ended, waiting so long for the first; what waits for a slot starts meanwhile.
+
+        Asked again and again while an exchange goes on, or slots would stand empty for as long as that takes.
+        """
+        for done in self._sender.finished(seconds):
+            flight = self._flights.pop(done.ref, None)
+            if flight is not None:
+                self._ended.append((flight, done))
+                self._ends += not _not_started(done)
+                self._flow.ended(accepted=_accepted(done))
 
     def _lease_is_old(self) -> bool:
         return time.monotonic() - self._extended > _EXTEND_EVERY_SECONDS

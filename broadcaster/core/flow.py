@@ -8,6 +8,8 @@ _AHEAD_SECONDS = 0.15
 _AHEAD_MAX = 256
 #: Where there are few slots (mail has ten connections) so many may wait all the same, while all goes well.
 _AHEAD_FEW = 64
+#: This part of them is left waiting when an exchange begins, or slots would stand empty as long as it takes.
+_LEFT = 4
 #: After a longer gap nothing was on the wire, which says nothing of the pace.
 _GAP_SECONDS = 1.0
 _STEP = 16
@@ -20,6 +22,7 @@ class Flow:
     def __init__(self, slots: int, *, now: float) -> None:
         self._capacity = max(slots, 1)
         self._most = self._capacity + _AHEAD_MAX  #: calls open at once: fewer when some come too late, then more
+        self._ahead = 0  #: calls that may wait for a slot
         self._pace = 0.0  #: calls that end in a second
         self._accepted = 0  #: one after the other
         self._ended = now
@@ -30,12 +33,12 @@ class Flow:
             self._capacity = free + flying
         # no more than there are slots, or a few: all of it would be unknown if we died, though none of it had begun
         few = min(self._accepted, _AHEAD_FEW)
-        ahead = min(int(self._pace * _AHEAD_SECONDS), max(self._capacity, few), _AHEAD_MAX)
-        return max(min(self._capacity + ahead, self._most) - flying, 0)
+        self._ahead = min(int(self._pace * _AHEAD_SECONDS), max(self._capacity, few), _AHEAD_MAX)
+        return max(min(self._capacity + self._ahead, self._most) - flying, 0)
 
     def overfull(self, flying: int) -> bool:
-        """Say whether calls wait for a slot."""
-        return flying > self._capacity
+        """Say whether more calls wait for a slot than will take one while the next exchange goes on."""
+        return flying > self._capacity + self._ahead // _LEFT
 
     def gated(self, *, too_late: bool) -> None:
         """Take in whether calls of the last exchanges came too late to start."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from broadcaster.actions import accounts, campaigns, dispatch, gate, loop, planning
+from broadcaster.actions import accounts, campaigns, dispatch, gate, lines, loop, planning
 from broadcaster.actions.preparing import Item, Preparer
 from broadcaster.actions.runtime import Runtime
 from broadcaster.channels import registry
-from broadcaster.core.deliveries import Reason
+from broadcaster.channels.contract import Finished
+from broadcaster.core.deliveries import Outcome, Reason
 from broadcaster.core.errors import Unavailable
+from broadcaster.core.messages import CallResult, Outbound
 from broadcaster.fakes.server import Behaviour
 from broadcaster.fakes.telegram import FakeTelegram
 from broadcaster.storage import batches, settling
@@ -454,6 +458,62 @@ def test_a_batch_that_was_lost_and_leased_again_is_not_sent_twice(
     assert sorted(reached(fake)) == sorted(set(reached(fake)))
     assert s.states() == {"accepted": 14}
     assert all(len(set(steps)) == len(steps) for steps in held), "it holds a step twice, once as it was before"
+
+
+class OneSlot:
+    """A line with one slot; each look at it ends what is on the wire and begins the next that waits."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._waiting: deque[int] = deque()
+
+    def slots(self) -> int:
+        return int(not self._waiting)
+
+    def warm(self, connections: int) -> None:
+        """There is nothing to open."""
+
+    def prepare(self, outbound: Outbound) -> Outbound:
+        return outbound
+
+    def start(self, ref: int, prepared: Outbound, _deadline: float) -> None:
+        self.begun += not self._waiting
+        self._waiting.append(ref)
+
+    def finished(self, _timeout: float) -> list[Finished]:
+        if not self._waiting:
+            return []
+        done = self._waiting.popleft()
+        self.begun += bool(self._waiting)
+        return [Finished(done, CallResult(Outcome.ACCEPTED, f"p{done}"))]
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_what_waits_for_a_slot_starts_while_an_exchange_goes_on(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, line, meanwhile = scene(runtime, None, 120), OneSlot(), []
+    exchange, judged = dispatch._Lane._exchange, dispatch._Lane._gate
+    before = 0
+
+    def watched(lane: dispatch._Lane, ready: list[Item]) -> None:
+        nonlocal before
+        before = line.begun
+        exchange(lane, ready)
+
+    def gated(lane: dispatch._Lane, *told: Any) -> list[gate.Flight]:
+        meanwhile.append(line.begun - before)
+        return judged(lane, *told)
+
+    monkeypatch.setattr(lines, "line", lambda _config, _provider: line)
+    monkeypatch.setattr(dispatch._Lane, "_exchange", watched)
+    monkeypatch.setattr(dispatch._Lane, "_gate", gated)
+    s.launch()
+    s.drain()
+    assert s.states() == {"accepted": 120}
+    assert max(meanwhile) > 0
 
 
 def test_a_step_passes_the_gate_once_however_often_it_is_shown(runtime: Runtime) -> None:

@@ -67,3 +67,12 @@ def test_room_is_never_negative_and_bounded_by_the_slots(told: list[tuple[int, i
         assert capacity is None or room + flying <= max(capacity + max(capacity, 64), flying)
         flow.gated(too_late=late)
         flow.waited(ended, begun=float(n), now=n + 0.1, pause=PAUSE)
+
+
+def test_a_part_of_what_waits_is_left_for_the_slots_that_come_free_during_an_exchange() -> None:
+    flow = Flow(256, now=0.0)
+    steady(flow, 256, pace=1280)
+    ahead = flow.room(256, flying=0) - 256
+    assert ahead == 191
+    assert flow.overfull(256 + ahead // 4 + 1)
+    assert not flow.overfull(256 + ahead // 4)
